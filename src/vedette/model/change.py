@@ -1,0 +1,269 @@
+"""
+Edits as intent: what somebody wants of an incident, not what it should look like.
+
+Tags are sets to add to and take from, so two people adding different tags both win.
+An edit names the fields it touches; nothing else of an incident ever changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vedette.model.incident import Incident, Moment, Owner, Status
+
+
+class _Edit(Struct, frozen=True, kw_only=True, tag_field="edit", omit_defaults=True):
+    pass
+
+
+class AddTags(_Edit, frozen=True, tag="addTags"):
+    """Add these tags; those already there stay where they are."""
+
+    tags: tuple[str, ...]
+
+
+class RemoveTags(_Edit, frozen=True, tag="removeTags"):
+    """Take these tags away; the service's own (`auto_tags`) are never touched."""
+
+    tags: tuple[str, ...]
+
+
+class Assign(_Edit, frozen=True, tag="assign"):
+    """Make this the owner, replacing all owner members."""
+
+    owner: Owner
+
+
+class Unassign(_Edit, frozen=True, tag="unassign"):
+    """Leave it with no owner."""
+
+
+class SetStatus(_Edit, frozen=True, tag="setStatus"):
+    """Set the status; closing is `Close`."""
+
+    status: str
+
+
+class SetSeverity(_Edit, frozen=True, tag="setSeverity"):
+    """Set the severity."""
+
+    severity: str
+
+
+class Close(_Edit, frozen=True, tag="close"):
+    """
+    Close it with a classification, the plane's own reason or determination, and a note.
+    A member left out is left as it is, except that a new classification clears a reason
+    that belonged to another one.
+    """
+
+    classification: str | None = None
+    reason: str | None = None
+    determination: str | None = None
+    note: str | None = None
+
+
+class SetTitle(_Edit, frozen=True, tag="setTitle"):
+    """Set the title."""
+
+    title: str
+
+
+class SetDescription(_Edit, frozen=True, tag="setDescription"):
+    """Set the description."""
+
+    description: str
+
+
+class SetSummary(_Edit, frozen=True, tag="setSummary"):
+    """Set the summary, which only the Defender plane has."""
+
+    summary: str
+
+
+class SetActivity(_Edit, frozen=True, tag="setActivity"):
+    """Set the times of first and last activity; one left out stays."""
+
+    first: Moment | None = None
+    last: Moment | None = None
+
+
+class AddComment(_Edit, frozen=True, tag="addComment"):
+    """Add a comment. It touches no field; a comment alone never makes a step of a rule."""
+
+    message: str
+
+
+class Restore(_Edit, frozen=True, tag="restore"):
+    """Put back what stood in these fields (by JSON name, as `values` gave them); for undo."""
+
+    values: dict[str, Any]
+
+
+Edit = (
+    AddTags
+    | RemoveTags
+    | Assign
+    | Unassign
+    | SetStatus
+    | SetSeverity
+    | Close
+    | SetTitle
+    | SetDescription
+    | SetSummary
+    | SetActivity
+    | AddComment
+    | Restore
+)
+
+_FIELDS: dict[str, str] = {
+    "title": "title",
+    "description": "description",
+    "severity": "severity",
+    "status": "status",
+    "classification": "classification",
+    "reason": "reason",
+    "determination": "determination",
+    "note": "note",
+    "summary": "summary",
+    "tags": "tags",
+    "owner": "owner",
+    "firstActivity": "first_activity",
+    "lastActivity": "last_activity",
+}
+"""What an edit can touch: JSON name, and the attribute of `Incident` behind it."""
+
+FIELDS = tuple(_FIELDS)
+
+
+def values(incident: Incident, fields: Iterable[str]) -> dict[str, Any]:
+    """Return what stands in these fields, as plain JSON values."""
+    return {name: msgspec.to_builtins(getattr(incident, _FIELDS[name])) for name in fields}
+
+
+def changed(before: Incident, after: Incident) -> tuple[str, ...]:
+    """Return the JSON names of the editable fields in which the two differ."""
+    return tuple(
+        name
+        for name, attribute in _FIELDS.items()
+        if getattr(before, attribute) != getattr(after, attribute)
+    )
+
+
+def touched(edits: Iterable[Edit]) -> tuple[str, ...]:
+    """Return the JSON names of the fields these edits mean to change, in a fixed order."""
+    named = {name for edit in edits for name in _touches(edit)}
+    return tuple(name for name in FIELDS if name in named)
+
+
+def comments_of(edits: Iterable[Edit]) -> tuple[str, ...]:
+    """Return the comments among these edits, in order."""
+    return tuple(edit.message for edit in edits if isinstance(edit, AddComment))
+
+
+def edited(incident: Incident, edits: Iterable[Edit]) -> Incident:
+    """Return the incident as these edits want it; comments change no field."""
+    for edit in edits:
+        incident = _EDITED[type(edit)](incident, edit)
+    return incident
+
+
+def restored(incident: Incident, fields: Mapping[str, Any]) -> Incident:
+    """Return the incident with these JSON values in these fields."""
+    return replace(
+        incident,
+        **{
+            _FIELDS[name]: msgspec.convert(value, _KINDS[name]) if value is not None else None
+            for name, value in fields.items()
+        },
+    )
+
+
+_KINDS: dict[str, Any] = dict.fromkeys(_FIELDS, str) | {
+    "tags": tuple[str, ...],
+    "owner": Owner,
+}
+
+
+def _touches(edit: Edit) -> Iterable[str]:
+    match edit:
+        case Close():
+            optional = {
+                "classification": edit.classification,
+                "reason": edit.reason,
+                "determination": edit.determination,
+                "note": edit.note,
+            }
+            return ("status", *(name for name, value in optional.items() if value is not None))
+        case SetActivity():
+            times = {"firstActivity": edit.first, "lastActivity": edit.last}
+            return [name for name, value in times.items() if value is not None]
+        case Restore():
+            return edit.values
+        case _:
+            return _TOUCHES[type(edit)]
+
+
+_TOUCHES: dict[type[Any], tuple[str, ...]] = {
+    AddTags: ("tags",),
+    RemoveTags: ("tags",),
+    Assign: ("owner",),
+    Unassign: ("owner",),
+    SetStatus: ("status",),
+    SetSeverity: ("severity",),
+    SetTitle: ("title",),
+    SetDescription: ("description",),
+    SetSummary: ("summary",),
+    AddComment: (),
+}
+
+
+def _add_tags(incident: Incident, edit: AddTags) -> Incident:
+    present = {*incident.tags, *incident.auto_tags}
+    new = [tag for tag in dict.fromkeys(edit.tags) if tag not in present]
+    return replace(incident, tags=(*incident.tags, *new)) if new else incident
+
+
+def _remove_tags(incident: Incident, edit: RemoveTags) -> Incident:
+    return replace(incident, tags=tuple(tag for tag in incident.tags if tag not in edit.tags))
+
+
+def _close(incident: Incident, edit: Close) -> Incident:
+    told = {
+        name: value
+        for name in ("classification", "reason", "determination", "note")
+        if (value := getattr(edit, name)) is not None
+    }
+    if edit.classification not in (None, incident.classification) and edit.reason is None:
+        told["reason"] = None
+    return replace(incident, status=Status.CLOSED.value, **told)
+
+
+def _set_activity(incident: Incident, edit: SetActivity) -> Incident:
+    return replace(
+        incident,
+        first_activity=edit.first or incident.first_activity,
+        last_activity=edit.last or incident.last_activity,
+    )
+
+
+_EDITED: dict[type[Any], Callable[[Incident, Any], Incident]] = {
+    AddTags: _add_tags,
+    RemoveTags: _remove_tags,
+    Assign: lambda incident, edit: replace(incident, owner=edit.owner),
+    Unassign: lambda incident, _: replace(incident, owner=None),
+    SetStatus: lambda incident, edit: replace(incident, status=edit.status),
+    SetSeverity: lambda incident, edit: replace(incident, severity=edit.severity),
+    Close: _close,
+    SetTitle: lambda incident, edit: replace(incident, title=edit.title),
+    SetDescription: lambda incident, edit: replace(incident, description=edit.description),
+    SetSummary: lambda incident, edit: replace(incident, summary=edit.summary),
+    SetActivity: _set_activity,
+    AddComment: lambda incident, _: incident,
+    Restore: lambda incident, edit: restored(incident, edit.values),
+}

@@ -1,0 +1,53 @@
+"""A call and its reply, as values. Who carries them is somebody else's business."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct
+
+from vedette.errors import Garbled
+
+Kind = Literal["read", "write", "delete"]
+
+
+class Call(Struct, frozen=True, kw_only=True):
+    """A request: an absolute URL, and a JSON body as bytes. `kind` is what it costs as."""
+
+    method: str
+    url: str
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    kind: Kind = "read"
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """How a reply travels, for services that misbehave on purpose: late, cut, or not at all."""
+
+    after: float = 0.0
+    cut_at: int | None = None
+    close: Literal["no", "before", "after"] = "no"
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """An answer. Header names are lower-case."""
+
+    status: int
+    headers: Mapping[str, str] = {}
+    body: bytes = b""
+    delivery: Delivery | None = None
+
+
+def document(reply: Reply, of: str) -> Any:
+    """Return the JSON in the reply, or say that `of` (what was asked) got no JSON."""
+    try:
+        return msgspec.json.decode(reply.body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Garbled(
+            f"{of}: the answer ({reply.status}, {len(reply.body)} bytes) is not JSON",
+            hint="a proxy or sign-in page may have answered instead of the service"
+            if reply.body.lstrip()[:1] == b"<"
+            else f"the body may have been cut short ({error})",
+        ) from error
