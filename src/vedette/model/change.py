@@ -17,7 +17,14 @@ from msgspec.structs import replace
 from vedette.model.incident import Incident, Moment, Owner, Status
 
 
-class _Edit(Struct, frozen=True, kw_only=True, tag_field="edit", omit_defaults=True):
+class _Edit(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    tag_field="edit",
+    omit_defaults=True,
+    forbid_unknown_fields=True,  # a misspelled member must not be an edit that does less
+):
     pass
 
 
@@ -31,6 +38,13 @@ class RemoveTags(_Edit, frozen=True, tag="removeTags"):
     """Take these tags away; the service's own (`auto_tags`) are never touched."""
 
     tags: tuple[str, ...]
+
+
+class RenameTag(_Edit, frozen=True, tag="renameTag"):
+    """Where the old tag is, put the new one in its place."""
+
+    old: str
+    new: str
 
 
 class Assign(_Edit, frozen=True, tag="assign"):
@@ -108,6 +122,7 @@ class Restore(_Edit, frozen=True, tag="restore"):
 Edit = (
     AddTags
     | RemoveTags
+    | RenameTag
     | Assign
     | Unassign
     | SetStatus
@@ -143,7 +158,14 @@ FIELDS = tuple(_FIELDS)
 
 def values(incident: Incident, fields: Iterable[str]) -> dict[str, Any]:
     """Return what stands in these fields, as plain JSON values."""
-    return {name: msgspec.to_builtins(getattr(incident, _FIELDS[name])) for name in fields}
+    return {name: _plain(getattr(incident, _FIELDS[name])) for name in fields}
+
+
+def _plain(value: Any) -> Any:
+    """Return the value as JSON would give it back."""
+    if isinstance(value, tuple):
+        return list(value)
+    return msgspec.to_builtins(value) if isinstance(value, Owner) else value
 
 
 def changed(before: Incident, after: Incident) -> tuple[str, ...]:
@@ -199,7 +221,9 @@ def _touches(edit: Edit) -> Iterable[str]:
                 "determination": edit.determination,
                 "note": edit.note,
             }
-            return ("status", *(name for name, value in optional.items() if value is not None))
+            named = [name for name, value in optional.items() if value is not None]
+            clears = edit.classification is not None and edit.reason is None
+            return ("status", *named, *(["reason"] if clears else []))
         case SetActivity():
             times = {"firstActivity": edit.first, "lastActivity": edit.last}
             return [name for name, value in times.items() if value is not None]
@@ -212,6 +236,7 @@ def _touches(edit: Edit) -> Iterable[str]:
 _TOUCHES: dict[type[Any], tuple[str, ...]] = {
     AddTags: ("tags",),
     RemoveTags: ("tags",),
+    RenameTag: ("tags",),
     Assign: ("owner",),
     Unassign: ("owner",),
     SetStatus: ("status",),
@@ -231,6 +256,14 @@ def _add_tags(incident: Incident, edit: AddTags) -> Incident:
 
 def _remove_tags(incident: Incident, edit: RemoveTags) -> Incident:
     return replace(incident, tags=tuple(tag for tag in incident.tags if tag not in edit.tags))
+
+
+def _rename_tag(incident: Incident, edit: RenameTag) -> Incident:
+    if edit.old not in incident.tags:
+        return incident
+    renamed = (edit.new if tag == edit.old else tag for tag in incident.tags)
+    tags = tuple(dict.fromkeys(tag for tag in renamed if tag not in incident.auto_tags))
+    return replace(incident, tags=tags)
 
 
 def _close(incident: Incident, edit: Close) -> Incident:
@@ -255,6 +288,7 @@ def _set_activity(incident: Incident, edit: SetActivity) -> Incident:
 _EDITED: dict[type[Any], Callable[[Incident, Any], Incident]] = {
     AddTags: _add_tags,
     RemoveTags: _remove_tags,
+    RenameTag: _rename_tag,
     Assign: lambda incident, edit: replace(incident, owner=edit.owner),
     Unassign: lambda incident, _: replace(incident, owner=None),
     SetStatus: lambda incident, edit: replace(incident, status=edit.status),

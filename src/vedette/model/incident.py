@@ -77,6 +77,21 @@ class Owner(Struct, frozen=True, kw_only=True, rename={"object_id": "objectId", 
         """Whether any member names a person or group."""
         return bool(self.object_id or self.upn or self.email or self.name)
 
+    def is_same_as(self, other: Owner) -> bool:
+        """
+        Whether both name one person or group: the first of object id, UPN, address and name
+        that both have decides, for a service fills in what a writer left out.
+        """
+        for one, another in (
+            (self.object_id, other.object_id),
+            (self.upn, other.upn),
+            (self.email, other.email),
+            (self.name, other.name),
+        ):
+            if one and another:
+                return one.casefold() == another.casefold()
+        return not self.is_somebody and not other.is_somebody
+
 
 class Incident(Struct, frozen=True, kw_only=True, rename="camel"):
     """

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from msgspec import Struct
 
 from vedette.errors import Asked
 from vedette.model.change import Close
+from vedette.model.incident import Owner
 
 
 class Closing(Struct, frozen=True, kw_only=True):
@@ -36,13 +38,14 @@ class Plane(Struct, frozen=True, kw_only=True):
     writable: frozenset[str]
     severities: tuple[str, ...]
     statuses: tuple[str, ...]
-    collapses: Mapping[str, Mapping[str, str]] = {}
+    collapses: Mapping[str, Mapping[str, str | None]] = {}
     comment_length: int = 30_000
     comments: int = 100
 
     def closing(self, word: str, note: str | None = None) -> Close:
         """Return the edit that `--close WORD` means here, or say which words exist."""
-        found = self.closings.get(word) or self.closings.get(word.lower())
+        spoken = {key.lower(): closing for key, closing in self.closings.items()}
+        found = spoken.get(word.lower())
         if found is None:
             words = ", ".join(dict.fromkeys(key for key in self.closings if key == key.lower()))
             raise Asked(
@@ -59,9 +62,15 @@ class Plane(Struct, frozen=True, kw_only=True):
         """Return whether the plane would give the same back for both values."""
         if one == other:
             return True
+        if field == "owner":
+            return _owner(one).is_same_as(_owner(other))
         table = self.collapses.get(field, {})
         return _through(table, one) == _through(table, other)
 
 
-def _through(table: Mapping[str, str], value: object) -> object:
+def _through(table: Mapping[str, str | None], value: object) -> object:
     return table.get(value, value) if isinstance(value, str) else value
+
+
+def _owner(value: object) -> Owner:
+    return Owner() if value is None else msgspec.convert(value, Owner, from_attributes=True)

@@ -49,7 +49,7 @@ class DoneStep(Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class Done(Struct, frozen=True, kw_only=True):
+class Done(Struct, frozen=True, kw_only=True, rename="camel"):
     """A run as it went, finished or not. `kind` is apply, undo, create, delete or comment."""
 
     run: str

@@ -8,7 +8,7 @@ until their turn: a plan of 100,000 steps costs little more than its bytes.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw, Struct
@@ -18,7 +18,7 @@ from vedette.model import Edit
 FORMAT = "plan/1"
 
 
-class Step(Struct, frozen=True, kw_only=True):
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     One incident's change. `before` holds the touched fields as they were (by JSON name),
     `because` names the rule or condition; `place` is the alias of workspace or tenant.
@@ -36,7 +36,7 @@ class Step(Struct, frozen=True, kw_only=True):
     edits: tuple[Edit, ...]
 
 
-class Scope(Struct, frozen=True, kw_only=True):
+class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a plan was made for: applying it anywhere else is refused."""
 
     profile: str
@@ -46,7 +46,7 @@ class Scope(Struct, frozen=True, kw_only=True):
     hosts: tuple[str, ...] = ()
 
 
-class Trip(Struct, frozen=True, kw_only=True):
+class Trip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     A rail that a plan runs into, in one workspace: `rail` is the word `--allow` takes,
     `count` of `of` is how much, `limit` how much would pass without a word.
@@ -60,7 +60,7 @@ class Trip(Struct, frozen=True, kw_only=True):
     message: str
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The rails' word on a plan: what it runs into, what was left out, what to know."""
 
     trips: tuple[Trip, ...] = ()
@@ -68,10 +68,14 @@ class Verdict(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class Plan(Struct, frozen=True, kw_only=True):
-    """A plan. `steps` are undecoded; `step(raw)` decodes one."""
+class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """
+    A plan. `steps` are undecoded; `step(raw)` decodes one. `kind` is what the run that
+    applies it will be: a delete plan's steps have no edits, the incident itself goes.
+    """
 
     vedette: str = FORMAT
+    kind: Literal["apply", "undo", "create", "delete"] = "apply"
     id: str
     made: str
     now: str

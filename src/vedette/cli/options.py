@@ -1,0 +1,166 @@
+"""Options that commands share, as decorators; each hands its command one value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+import click
+from msgspec import Struct
+
+Command = Callable[..., Any]
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """Which connection and which places a command works on, and in what form it answers."""
+
+    profile: str | None = None
+    settings: str | None = None
+    dialect: str | None = None
+    workspaces: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
+    as_json: bool = False
+
+
+_PROFILE = (
+    click.option("-p", "--profile", metavar="NAME", help="The connection to use."),
+    click.option("--settings", metavar="FILE", help="Read this settings file and no other."),
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON; errors too.")
+_PLACES = (
+    click.option(
+        "--dialect",
+        type=click.Choice(["cases", "sentinel", "graph"]),
+        help="Speak this dialect instead of the profile's.",
+    ),
+    click.option(
+        "-w",
+        "--workspace",
+        "workspaces",
+        multiple=True,
+        metavar="GLOB|@GROUP",
+        help="Only these workspaces; may be given again.",
+    ),
+    click.option(
+        "--tenant",
+        "tenants",
+        multiple=True,
+        metavar="NAME",
+        help="Only workspaces of this tenant; may be given again.",
+    ),
+)
+_SELECTION = (
+    click.option("--where", metavar="KQL", help="Only incidents for which this holds."),
+    click.option(
+        "--where-file", metavar="FILE", help="Read the condition from a file; - is stdin."
+    ),
+)
+_EDITS = (
+    click.option("--add-tag", "--label", multiple=True, metavar="TAG", help="Add a tag."),
+    click.option("--remove-tag", multiple=True, metavar="TAG", help="Take a tag away."),
+    click.option("--rename-tag", multiple=True, metavar="OLD=NEW", help="Rename a tag."),
+    click.option(
+        "--owner", metavar="WHO", help="A UPN, an object id, group:NAME, or a name in settings."
+    ),
+    click.option("--owner-email", metavar="ADDRESS", help="The owner's address."),
+    click.option("--unassign", is_flag=True, help="Leave without an owner."),
+    click.option("--status", metavar="WORD", help="New or Active; to close, use --close."),
+    click.option("--severity", metavar="WORD", help="High, Medium, Low or Informational."),
+    click.option(
+        "--close",
+        metavar="CLASS[:REASON]",
+        help="Close: tp, bp, fp:logic, fp:data or und; on Defender also tp:malware and so on.",
+    ),
+    click.option("--note", metavar="TEXT", help="The note to close with."),
+    click.option("--comment", multiple=True, metavar="TEXT", help="Add a comment."),
+    click.option("--title", metavar="TEXT", help="Set the title."),
+    click.option("--description", metavar="TEXT", help="Set the description."),
+    click.option("--summary", metavar="TEXT", help="Set the summary (Defender only)."),
+    click.option("--first-activity", metavar="TIME", help="Set the first activity's time."),
+    click.option("--last-activity", metavar="TIME", help="Set the last activity's time."),
+)
+_EDIT_NAMES = (
+    "add_tag remove_tag rename_tag owner owner_email unassign status severity close note comment"
+    " title description summary first_activity last_activity"
+).split()
+
+
+def profile(command: Command) -> Command:
+    """Give a command `choice`, without places: it reads settings and speaks to nobody."""
+    return _with((*_PROFILE, _JSON), _choosing(command))
+
+
+def connection(command: Command) -> Command:
+    """Give a command `choice`."""
+    return _with((*_PROFILE, *_PLACES, _JSON), _choosing(command))
+
+
+def json_only(command: Command) -> Command:
+    """Give a command `as_json`."""
+
+    @wraps(command)
+    def chosen(*, as_json: bool, **rest: Any) -> Any:
+        return command(as_json=as_json or _of_root().get("as_json", False), **rest)
+
+    return _with((_JSON,), chosen)
+
+
+def selection(command: Command) -> Command:
+    """Give a command `where`: the condition's text from the line, a file or stdin, or None."""
+
+    @wraps(command)
+    def chosen(*, where: str | None, where_file: str | None, **rest: Any) -> Any:
+        return command(where=_condition(where, where_file), **rest)
+
+    return _with(_SELECTION, chosen)
+
+
+def edits(command: Command) -> Command:
+    """Give a command `typed`: the edit options as typed, by name."""
+
+    @wraps(command)
+    def chosen(**given: Any) -> Any:
+        typed = {name: given.pop(name) for name in _EDIT_NAMES}
+        return command(typed=typed, **given)
+
+    return _with(_EDITS, chosen)
+
+
+def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _choosing(command: Command) -> Command:
+    @wraps(command)
+    def chosen(**given: Any) -> Any:
+        root = _of_root()
+        told = {
+            name: given.pop(name) or root.get(name)
+            for name in Choice.__struct_fields__
+            if name in given
+        }
+        return command(choice=Choice(**told), **given)
+
+    return chosen
+
+
+def _of_root() -> Mapping[str, Any]:
+    """Return the options given before the command's name."""
+    return click.get_current_context().find_root().params
+
+
+def _condition(where: str | None, file: str | None) -> str | None:
+    if where is not None and file is not None:
+        raise click.UsageError("--where and --where-file exclude each other.")
+    if file is None:
+        return where
+    try:
+        with click.open_file(file, encoding="utf-8-sig") as lines:
+            return lines.read()
+    except OSError as error:
+        raise click.UsageError(f"--where-file {file}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"--where-file {file}: this is no text in UTF-8.") from error

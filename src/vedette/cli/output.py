@@ -1,0 +1,85 @@
+"""
+What leaves the program: the answer on stdout, the talk on stderr. Nothing that came from
+outside reaches a terminal before it was made harmless.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+
+import click
+
+from vedette.report.clean import line
+
+SHOWN = 50
+"""So many incidents a person at a terminal is shown before being told that there are more."""
+
+
+def answer(text: str) -> None:
+    """Print the answer. A reader who left early is no error: the verdict stays what it is."""
+    _tolerant()
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - to the end
+
+
+def note(text: str) -> None:
+    """Say something to whoever watches; it is no part of the answer."""
+    _tolerant()
+    click.echo(line(text), err=True)
+
+
+def error(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
+    """Say what went wrong, and the way out."""
+    _tolerant()
+    message = line(message)
+    hint = line(hint) if hint else None
+    if as_json:
+        told = {"error": {"code": code, "message": message, "hint": hint}}
+        click.echo(json.dumps(told, ensure_ascii=False), err=True)
+        return
+    click.echo(f"vedette: {message}", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
+
+
+def is_terminal() -> bool:
+    """Whether a person reads the answer as it comes."""
+    return sys.stdout.isatty()
+
+
+def is_attended() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def width() -> int | None:
+    """Return how wide a person's terminal is; None where no person looks."""
+    return shutil.get_terminal_size().columns if is_terminal() else None
+
+
+def is_colourful() -> bool:
+    """Whether colours are welcome. https://no-color.org"""
+    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def is_agreed(question: str) -> bool:
+    """Ask on the terminal; anything but yes is no."""
+    click.echo(f"{question} [y/N] ", err=True, nl=False)
+    said = sys.stdin.readline()
+    if not said:
+        click.echo(err=True)
+    return said.strip().lower() in ("y", "yes")
+
+
+def _tolerant() -> None:
+    """What a terminal's character set lacks is spelled out, and is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

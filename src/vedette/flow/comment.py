@@ -1,0 +1,70 @@
+"""
+A comment, written once. Where the plane lets us choose its id, the id is made from what
+it is about and what it says, so that a second try finds the first. Graph gives comments
+no id: there the list is read back before anything is said again.
+"""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_URL, uuid5
+
+from vedette.flow.talk import Ask, Intent, Lost, Talk, Tell, heard
+from vedette.wire.dialect import Dialect
+from vedette.wire.problems import problem
+
+_ATTEMPTS = 3
+
+
+def comment_id(about: str, incident: str, message: str, part: int = 0) -> str:
+    """Return the id of a comment: the same plan or rule, incident and text give the same."""
+    return str(uuid5(NAMESPACE_URL, f"vedette:{about}:{incident}:{part}:{message}"))
+
+
+def comment(
+    dialect: Dialect, id: str, message: str, name: str, *, effect: int = 1, tried: bool = False
+) -> Talk[bool]:
+    """
+    Leave the comment on the incident. Returns whether it was written now (False: it was
+    there already). `tried` says that an earlier try may have landed.
+    """
+    intent = Intent(comment=name)
+    for attempt in range(1, _ATTEMPTS + 1):
+        there = yield from _there(dialect, id, message, name, look=tried or attempt > 1)
+        if there:
+            return attempt > 1 or tried
+        call = dialect.comment(id, name, message)
+        answer = yield Tell(call=call, intent=intent, effect=effect, attempt=attempt, of=id)
+        if isinstance(answer, Lost) or answer.status >= 500 or answer.status in (409, 412):
+            continue
+        if answer.status not in (200, 201):
+            raise problem(answer, f"comment on {id}")
+        return True
+    there = yield from _there(dialect, id, message, name, look=True)
+    if there:
+        return True
+    assert not isinstance(answer, Lost)
+    raise problem(answer, f"comment on {id}")
+
+
+def _there(dialect: Dialect, id: str, message: str, name: str, *, look: bool) -> Talk[bool]:
+    """Return whether the comment is on the incident; on Graph only when told to look."""
+    call = dialect.read_comment(id, name)
+    if call is not None:
+        reply = heard((yield Ask(call=call, of=f"comment on {id}")))
+        if reply.status not in (200, 404):
+            raise problem(reply, f"comment on {id}")
+        return reply.status == 200
+    if not look:
+        return False
+    following: str | None = None
+    asked = dialect.comments(id)
+    while True:
+        reply = heard((yield Ask(call=asked, of=f"comments of {id}")))
+        if reply.status != 200:
+            raise problem(reply, f"comments of {id}")
+        said, following = dialect.said(reply)
+        if any(one.message == message for one in said):
+            return True
+        if following is None:
+            return False
+        asked = dialect.follow(following)

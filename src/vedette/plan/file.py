@@ -1,0 +1,176 @@
+"""
+A plan as a file: sealed with its digest, and opened only if nothing about it is amiss.
+
+The digest is integrity, not approval: whoever can change the file can seal it again. What
+was approved is tied to by its digest (`apply --digest`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+from msgspec.structs import fields, replace
+
+from vedette.errors import BadPlan
+from vedette.model import Incident, Restore
+from vedette.model.change import restored
+from vedette.plan.plan import FORMAT, Plan, Step, step
+
+_DIGESTED = tuple(sorted(field.encode_name for field in fields(Plan) if field.name != "digest"))
+_BOM = b"\xef\xbb\xbf"  # editors on Windows add one; it says nothing
+_SHOWN = 200
+_NEVER_NULL = frozenset({"title", "severity", "status", "tags"})
+_BLANK = Incident(key="", id="", plane="", severity="", status="")
+
+
+class _Named(Struct):
+    vedette: str
+
+
+def digest(plan: Plan) -> str:
+    """Return `sha256:` and the hash of the canonical JSON of everything but the digest."""
+    hashed = sha256()
+    for number, name in enumerate(_DIGESTED):
+        hashed.update(b"%b%b:" % (b"," if number else b"{", msgspec.json.encode(name)))
+        if name == "steps":
+            # one at a time: a hundred thousand decoded steps would be 200 MiB
+            hashed.update(b"[")
+            for place, raw in enumerate(plan.steps):
+                hashed.update(b"," if place else b"")
+                hashed.update(_canonical(msgspec.json.decode(raw)))
+            hashed.update(b"]")
+        else:
+            hashed.update(_canonical(getattr(plan, name)))
+    hashed.update(b"}")
+    return f"sha256:{hashed.hexdigest()}"
+
+
+def sealed(plan: Plan) -> bytes:
+    """Return the file's content: indented JSON in UTF-8, with the digest of the rest."""
+    whole = msgspec.json.encode(replace(plan, digest=digest(plan)))
+    return msgspec.json.format(whole, indent=2) + b"\n"
+
+
+def opened(data: bytes) -> Plan:
+    """
+    Return the plan in this file. Raises `BadPlan` when it is cut, is no plan, was made by
+    another version, has a member of another type, or is not what was once sealed.
+    """
+    data = data.removeprefix(_BOM)
+    try:
+        _recognise(data)
+        _refuse_twice(data)
+        plan = msgspec.json.decode(data, type=Plan)
+        for number, raw in enumerate(plan.steps):
+            _examine(number, raw)
+    except msgspec.ValidationError as error:
+        raise BadPlan(f"the plan is not well formed: {_placed(str(error))}") from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise _unreadable(error) from error
+    if digest(plan) != plan.digest:
+        raise BadPlan(
+            "the plan was changed after it was made: its digest no longer matches",
+            hint="make it again with `vedette plan`; a plan is never edited by hand",
+        )
+    return plan
+
+
+def _canonical(value: Any) -> bytes:
+    return msgspec.json.encode(value, order="sorted")
+
+
+def _recognise(data: bytes) -> None:
+    """Refuse what is JSON but no plan, before asking how well formed a plan it is."""
+    try:
+        spoken = msgspec.json.decode(data, type=_Named).vedette
+    except msgspec.ValidationError as error:
+        raise BadPlan("this is no plan of vedette") from error
+    kind, slash, _ = spoken.partition("/")
+    if not slash or kind != FORMAT.partition("/")[0]:
+        raise BadPlan(f"this is no plan of vedette, but {_bounded(repr(spoken))}")
+    if spoken != FORMAT:
+        raise BadPlan(
+            f"made by another version: {_bounded(spoken)}; this vedette reads {FORMAT}",
+            hint="make the plan again, or apply it with the version that made it",
+        )
+
+
+def _refuse_twice(data: bytes) -> None:
+    """
+    Refuse a member that is there twice, because readers differ in which one they believe.
+    Steps are looked at by themselves, and what surrounds them with the steps cut out.
+    """
+    members = msgspec.json.decode(data, type=dict[str, Raw])
+    steps = members.get("steps")
+    if steps is None:
+        return
+    place = data.find(steps)
+    _each_once(data[:place] + b"[]" + data[place + len(memoryview(steps)) :], "the plan")
+    for number, raw in enumerate(msgspec.json.decode(steps, type=list[Raw])):
+        _each_once(raw, f"steps[{number}]")
+
+
+def _each_once(raw: bytes | Raw, where: str) -> None:
+    # Encoded again it is the same, so nothing in it was there twice. Where that is not so
+    # the reason may be harmless (another spelling of a letter), and the slow way tells.
+    if msgspec.json.encode(msgspec.json.decode(raw)) == msgspec.json.format(bytes(raw), indent=-1):
+        return
+
+    def once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise BadPlan(f"{where} says {_bounded(repr(name))} twice")
+            found[name] = value
+        return found
+
+    json.loads(bytes(raw), object_pairs_hook=once)
+
+
+def _examine(number: int, raw: Raw) -> None:
+    try:
+        read: Step = step(raw)
+    except msgspec.ValidationError as error:
+        raise BadPlan(
+            f"the plan is not well formed: {_placed(str(error), f'steps[{number}]')}"
+        ) from error
+    _fitting(read.before, f"steps[{number}].before")
+    for place, edit in enumerate(read.edits):
+        if isinstance(edit, Restore):
+            _fitting(edit.values, f"steps[{number}].edits[{place}].values")
+
+
+def _fitting(values: dict[str, Any], where: str) -> None:
+    for name, value in values.items():
+        at = f"the plan is not well formed: {where}.{_bounded(name)}"
+        try:
+            restored(_BLANK, {name: value})
+        except KeyError as error:
+            raise BadPlan(f"{at}: no field of an incident has this name") from error
+        except msgspec.ValidationError as error:
+            raise BadPlan(f"{at}: {_bounded(str(error))}") from error
+        if value is None and name in _NEVER_NULL:
+            raise BadPlan(f"{at}: cannot be null")
+
+
+def _placed(message: str, inside: str = "") -> str:
+    """Return msgspec's message with the field first and the place spelled as people do."""
+    what, at, path = _bounded(message).rpartition(" - at `$")
+    if not at:
+        return f"{inside}: {_bounded(message)}" if inside else _bounded(message)
+    return f"{(inside + path.rstrip('`')).lstrip('.')}: {what}"
+
+
+def _unreadable(error: Exception) -> BadPlan:
+    if "truncated" in str(error):
+        return BadPlan("the plan is cut short: the end of the file is missing")
+    return BadPlan(f"this is no plan of vedette: {_bounded(str(error))}")
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

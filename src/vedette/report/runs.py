@@ -1,0 +1,295 @@
+"""How a run ended, for a program and for a person, and the exit code that says it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from vedette.errors import VedetteError
+from vedette.model import Edit, Incident, edited
+from vedette.model.change import restored, values
+from vedette.plan.done import Done, DoneStep, Outcome
+from vedette.report.clean import exact, line
+from vedette.report.sheet import aligned, drawn
+from vedette.report.words import counted, moment, short
+
+STEPS = 1_000
+"""So many steps are in the JSON; the run file has all."""
+
+Failures = Mapping[str, VedetteError | str]
+"""The places that were given up, and why."""
+
+_FIRST = 20
+_BLANK = Incident(key="", id="", plane="", severity="", status="")
+_CONFLICTS = {Outcome.CONFLICT}
+_FAILURES = {Outcome.FAILED, Outcome.REMAINING}
+
+
+class Summarised(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One step in the JSON; `theirs` and `error` are there where they matter."""
+
+    key: str
+    outcome: str
+    edits: tuple[Edit, ...]
+    theirs: dict[str, Any] = {}
+    error: str | None = None
+
+
+class Place(Struct, frozen=True, kw_only=True, rename="camel"):
+    """How one workspace or tenant fared: done, conflicts, failed or unfinished."""
+
+    name: str
+    planned: int
+    written: int
+    outcome: Literal["done", "conflicts", "failed", "unfinished"]
+    error: str | None = None
+
+
+class Summary(Struct, frozen=True, kw_only=True, rename="camel"):
+    """
+    A run's outcome as JSON. `planned` is the sum of `written` to `remaining`; `steps` are
+    the first thousand.
+    """
+
+    run: str
+    planned: int
+    written: int
+    already: int
+    skipped: int
+    conflicts: int
+    gone: int
+    failed: int
+    remaining: int
+    run_file: str | None
+    principal: str
+    started: str
+    ended: str | None
+    throttled_seconds: float
+    workspaces: tuple[Place, ...]
+    steps: tuple[Summarised, ...]
+
+
+def summary(
+    done: Done, *, run_file: str | None = None, failures: Failures | None = None
+) -> Summary:
+    """
+    Return a run's outcome. `failures` says of a place that was given up why, in its own
+    words; otherwise the first step that failed there speaks for it.
+    """
+    counts = Counter(step.outcome for step in done.steps)
+    return Summary(
+        run=done.run,
+        planned=len(done.steps),
+        written=counts[Outcome.WRITTEN],
+        already=counts[Outcome.ALREADY],
+        skipped=counts[Outcome.SKIPPED],
+        conflicts=counts[Outcome.CONFLICT],
+        gone=counts[Outcome.GONE],
+        failed=counts[Outcome.FAILED],
+        remaining=counts[Outcome.REMAINING],
+        run_file=run_file,
+        principal=done.principal,
+        started=done.started,
+        ended=done.ended,
+        throttled_seconds=done.throttled_seconds,
+        workspaces=_places(done, failures or {}),
+        steps=tuple(_summarised(step) for step in done.steps[:STEPS]),
+    )
+
+
+def as_json(summary: Summary) -> str:
+    """Return the outcome as one JSON object."""
+    return exact(summary, indent=2) + "\n"
+
+
+def exit_code(done: Done, failures: Failures | None = None) -> int:
+    """
+    Return the verdict on a run: 5 where anything failed or is unfinished, else 4 where
+    somebody else wrote first, else 0. Skipped, already so and gone are done.
+    """
+    outcomes = {step.outcome for step in done.steps}
+    if failures or outcomes & _FAILURES:
+        return 5
+    return 4 if outcomes & _CONFLICTS else 0
+
+
+def text(
+    done: Done,
+    *,
+    run_file: str | None = None,
+    failures: Failures | None = None,
+    all: bool = False,
+) -> str:
+    """Return a run's outcome for a person: counts, and whatever needs a look."""
+    told = summary(done, run_file=run_file, failures=failures)
+    out = [_headline(done, told), f"  {_counts(told)}"]
+    limit = None if all else _FIRST
+    out += _conflicts(done, limit)
+    out += _grouped(done, Outcome.SKIPPED, "Skipped", "no longer matches", limit)
+    out += _grouped(done, Outcome.GONE, "Gone", "deleted meanwhile", limit)
+    out += _grouped(done, Outcome.FAILED, "Failed", "no reason was given", limit)
+    out += _given_up(failures or {})
+    return "\n".join([*out, "", *_after(done, told)]) + "\n"
+
+
+def listed(runs: Iterable[Summary], *, wide: int | None = None, colour: bool = False) -> str:
+    """Return a table of runs, as ordered; drawn for a person when `wide` is given."""
+    header = ("run", "started", "planned", "written", "conflicts", "failed", "remaining", "as")
+    rows = [
+        (
+            run.run,
+            moment(run.started),
+            f"{run.planned:,}",
+            f"{run.written:,}",
+            f"{run.conflicts:,}",
+            f"{run.failed:,}",
+            f"{run.remaining:,}",
+            run.principal,
+        )
+        for run in runs
+    ]
+    if wide is None:
+        return aligned(header, rows)
+    return drawn(header, rows, wide=wide, colour=colour)
+
+
+def _summarised(step: DoneStep) -> Summarised:
+    return Summarised(
+        key=step.key,
+        outcome=step.outcome.value,
+        edits=step.edits,
+        theirs=step.theirs,
+        error=step.error,
+    )
+
+
+def _places(done: Done, failures: Failures) -> tuple[Place, ...]:
+    by: dict[str, list[DoneStep]] = {}
+    for step in done.steps:
+        by.setdefault(step.place, []).append(step)
+    why = {name: _why(failure) for name, failure in failures.items()}
+    names = dict.fromkeys([*by, *why])
+    return tuple(_place(name, by.get(name, []), why.get(name)) for name in names)
+
+
+def _place(name: str, steps: list[DoneStep], failure: str | None) -> Place:
+    outcomes = {step.outcome for step in steps}
+    error = failure or next(
+        (step.error for step in steps if step.outcome is Outcome.FAILED and step.error), None
+    )
+    outcome: Literal["done", "conflicts", "failed", "unfinished"] = "done"
+    if failure is not None or Outcome.FAILED in outcomes:
+        outcome = "failed"
+    elif Outcome.REMAINING in outcomes:
+        outcome = "unfinished"
+    elif Outcome.CONFLICT in outcomes:
+        outcome = "conflicts"
+    return Place(
+        name=name,
+        planned=len(steps),
+        written=sum(step.outcome is Outcome.WRITTEN for step in steps),
+        outcome=outcome,
+        error=error,
+    )
+
+
+def _headline(done: Done, told: Summary) -> str:
+    state = "is unfinished" if told.remaining else "is done"
+    return f"Run {line(done.run)} {state}: {told.written:,} of {told.planned:,} written."
+
+
+def _counts(told: Summary) -> str:
+    names = ("already", "skipped", "conflicts", "gone", "failed", "remaining")
+    counts = [(name, getattr(told, name)) for name in ("written", *names)]
+    return ", ".join(f"{name} {count:,}" for name, count in counts if count or name == "written")
+
+
+def _conflicts(done: Done, limit: int | None) -> list[str]:
+    found = [step for step in done.steps if step.outcome is Outcome.CONFLICT]
+    left = [s for s in done.steps if s.outcome is Outcome.WRITTEN and s.theirs]
+    out = _both(
+        found,
+        f"{counted(len(found), 'conflict')}; somebody else wrote first, and it stands:",
+        limit,
+    )
+    return out + _both(left, "Written but for what somebody else set since, which stands:", limit)
+
+
+def _both(steps: list[DoneStep], head: str, limit: int | None) -> list[str]:
+    if not steps:
+        return []
+    out = ["", head]
+    for step in steps[:limit]:
+        out.append(f"  {line(step.key)}  {short(step.title)}")
+        ours = _ours(step)
+        out += [
+            f"    {line(field)}: theirs {short(theirs)}, ours {short(ours[field])}"
+            for field, theirs in step.theirs.items()
+        ]
+    return out + _more(len(steps), limit)
+
+
+def _ours(step: DoneStep) -> Mapping[str, Any]:
+    """Return what we meant to put where somebody else wrote."""
+    theirs = restored(_BLANK, step.theirs)
+    return values(edited(theirs, step.edits), step.theirs)
+
+
+def _grouped(
+    done: Done, outcome: Outcome, head: str, otherwise: str, limit: int | None
+) -> list[str]:
+    found = [step for step in done.steps if step.outcome is outcome]
+    if not found:
+        return []
+    by: dict[str, list[str]] = {}
+    for step in found:
+        by.setdefault(step.error or otherwise, []).append(step.key)
+    out = ["", f"{head} {len(found):,}:"]
+    for why, keys in sorted(by.items(), key=lambda entry: -len(entry[1])):
+        shown = ", ".join(line(key) for key in keys[:limit])
+        more = len(keys) - len(keys[:limit])
+        out.append(f"  {line(why)}")
+        out.append(f"    {shown}" + (f" and {more:,} more" if more else ""))
+    return out
+
+
+def _given_up(failures: Failures) -> list[str]:
+    if not failures:
+        return []
+    return [
+        "",
+        f"Given up, while the others went on: {counted(len(failures), 'place')}",
+        *(f"  {line(name)}: {line(_why(why))}" for name, why in failures.items()),
+    ]
+
+
+def _why(failure: VedetteError | str) -> str:
+    if isinstance(failure, str):
+        return failure
+    return f"{failure.message} ({failure.hint})" if failure.hint else failure.message
+
+
+def _after(done: Done, told: Summary) -> list[str]:
+    out = [_span(done)]
+    if told.run_file:
+        out.append(f"Run file: {line(told.run_file)}")
+    if told.remaining:
+        out.append(f"Go on with: vedette resume {line(done.run)}")
+    if told.written and done.kind != "delete":
+        out.append(f"Take it back with: vedette undo {line(done.run)}")
+    return out
+
+
+def _span(done: Done) -> str:
+    until = f" to {moment(done.ended)}" if done.ended else ", not ended"
+    held = round(done.throttled_seconds)
+    slow = f"; the service held it back for {counted(held, 'second')}" if held else ""
+    return f"As {line(done.principal)}, {moment(done.started)}{until}{slow}."
+
+
+def _more(count: int, limit: int | None) -> list[str]:
+    more = 0 if limit is None else count - limit
+    return [f"  … and {more:,} more (--all shows them)"] if more > 0 else []

@@ -1,0 +1,198 @@
+"""
+Applying a plan: every step's conversation, side by side, with the journal before each write.
+
+A place that refuses us is left alone while the others go on. Whatever stops the run, the
+journal knows every step's end, so the same plan can be applied again and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+
+from msgspec import Struct, field
+
+from vedette.errors import Denied, Overtaken, Unreachable, VedetteError
+from vedette.flow.comment import comment, comment_id
+from vedette.flow.single import create, delete
+from vedette.flow.talk import Intent, Tell
+from vedette.flow.update import Again, Ended, OnConflict, Wish, update
+from vedette.model import Incident, comments_of, edited, touched
+from vedette.plan.plan import Plan, Step, step
+from vedette.run.ledger import Ledger
+from vedette.run.link import Link
+from vedette.store.journal import Journal
+from vedette.wire.dialect import Dialect
+
+AgainOf = Callable[[Step], Again]
+"""What asks a step's condition again, made by `plan` and handed in."""
+
+
+def blank(one: Step) -> Incident:
+    """Return the empty incident that a new one's edits begin from."""
+    return Incident(key=one.key, id=one.id, plane=one.plane, severity="", status="")
+
+
+_WORST_FIRST = ("failed", "conflict", "gone", "skipped", "written", "already")
+
+
+class How(Struct, frozen=True, kw_only=True):
+    """How a run goes: `at_once` conversations side by side."""
+
+    on_conflict: OnConflict = "skip"
+    at_once: int = 64
+    merged: bool = False
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """What a run that goes on already knows: steps that ended, and writes without an end."""
+
+    ended: frozenset[int] = frozenset()
+    unsettled: Mapping[int, tuple[Intent, ...]] = {}
+
+
+class Progress(Struct, kw_only=True):
+    """Counts for whoever watches; told after every step."""
+
+    run: str
+    planned: int
+    ended: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+
+class Run:
+    """One plan being applied over one link. `go` returns when every step it can do is done."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: Plan,
+        link: Link,
+        journal: Journal,
+        again: AgainOf,
+        *,
+        how: How,
+        begun: Begun,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.name = name
+        self._plan = plan
+        self._link = link
+        self._journal = journal
+        self._ledger = Ledger(journal, name)
+        self._again = again
+        self._how = how
+        self._begun = begun
+        self._watch = watch
+        self.progress = Progress(run=name, planned=len(plan.steps), ended=len(begun.ended))
+        self._closed: dict[str, VedetteError] = {}
+        self._stop: VedetteError | None = None
+
+    @property
+    def failures(self) -> Mapping[str, VedetteError]:
+        """The places that were given up, and why."""
+        return self._closed
+
+    @property
+    def stopped(self) -> VedetteError | None:
+        """Why the run ended early, if it did."""
+        return self._stop
+
+    async def go(self) -> None:
+        """Carry every step that has not ended; what was noted is on disk when it returns."""
+        remaining = self._remaining()
+        width = min(self._how.at_once, len(self._plan.steps))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(width):
+                    group.create_task(self._work(remaining))
+        finally:
+            self._ledger.flush()
+
+    def _remaining(self) -> Iterator[tuple[int, Step]]:
+        for number, raw in enumerate(self._plan.steps):
+            if number not in self._begun.ended:
+                yield number, step(raw)
+
+    async def _work(self, steps: Iterator[tuple[int, Step]]) -> None:
+        for number, one in steps:
+            if self._stop is not None:
+                return
+            if one.place in self._closed:
+                continue
+            effects: dict[int, Ended] = {}
+            # what stops under way is left open in the journal: `resume` looks before it writes
+            try:
+                await self._step(number, one, effects)
+            except Denied as error:
+                self._closed.setdefault(one.place, error)
+            except Unreachable as error:
+                self._stop = self._stop or error
+            except VedetteError as error:
+                first = 0 if touched(one.edits) or self._plan.kind != "apply" else 1
+                under_way = len(effects) + first
+                effects[under_way] = Ended(outcome="failed", error=error.message)
+                self._note(number, one, effects)
+            else:
+                self._note(number, one, effects)
+
+    def _note(self, number: int, one: Step, effects: Mapping[int, Ended]) -> None:
+        for effect, ended in effects.items():
+            self._ledger.record(number, effect, ended)
+        words = [ended.outcome for ended in effects.values()]
+        word = next(w for w in _WORST_FIRST if w in words)
+        self.progress.ended += 1
+        self.progress.outcomes[word] = self.progress.outcomes.get(word, 0) + 1
+        if word == "conflict" and self._how.on_conflict == "stop":
+            self._stop = Overtaken(f"{one.key} was changed by somebody else")
+        if self._watch is not None:
+            self._watch(self.progress)
+
+    async def _step(self, number: int, one: Step, effects: dict[int, Ended]) -> None:
+        """Carry a step's writes, fields before comments, noting in `effects` how each ended."""
+        dialect = self._link.dialects[one.place]
+        tries = self._begun.unsettled.get(number, ())
+        if self._plan.kind in ("create", "delete"):
+            effects[0] = await self._single(number, one, dialect, tries)
+            return
+        if touched(one.edits):
+            effects[0] = await self._write(number, one, dialect, tries)
+            if effects[0].outcome not in ("written", "already"):
+                return
+        begun = {intent.comment for intent in tries}
+        for effect, message in enumerate(comments_of(one.edits), start=1):
+            name = comment_id(self._plan.id, one.id, message, effect)
+            talk = comment(dialect, one.id, message, name, effect=effect, tried=name in begun)
+            said = await self._link.driver.carry(talk, self._durable(number))
+            effects[effect] = Ended(
+                outcome="written" if said else "already", comments=(name,) if said else ()
+            )
+
+    async def _write(
+        self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
+    ) -> Ended:
+        wish = Wish(
+            id=one.id,
+            key=one.key,
+            edits=one.edits,
+            before=one.before,
+            version=one.etag or one.modified,
+            on_conflict=self._how.on_conflict,
+            merged=self._how.merged,
+            tried=next((intent for intent in reversed(tries) if intent.comment is None), None),
+        )
+        talk = update(dialect, wish, self._again(one))
+        return await self._link.driver.carry(talk, self._durable(number))
+
+    async def _single(
+        self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
+    ) -> Ended:
+        if self._plan.kind == "create":
+            incident = edited(blank(one), one.edits)
+            talk = create(dialect, incident, tried=bool(tries))
+        else:
+            talk = delete(dialect, one.id, one.key, tried=bool(tries))
+        return await self._link.driver.carry(talk, self._durable(number))
+
+    def _durable(self, number: int) -> Callable[[Tell], asyncio.Future[None]]:
+        return lambda write: self._ledger.intend(number, write)

@@ -1,0 +1,66 @@
+"""
+The journal on the event loop: one transaction, and so one fsync, for all the intents of a
+turn. A slow disk slows sending down, which is the promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from vedette.flow.talk import Tell
+from vedette.flow.update import Ended
+from vedette.store.journal import Journal
+
+_JSON = msgspec.json.Encoder()
+
+
+class Ledger:
+    """One run's entries in the journal."""
+
+    def __init__(self, journal: Journal, run: str) -> None:
+        self._journal = journal
+        self._run = run
+        self._waiting: list[asyncio.Future[None]] = []
+        self._attempts: dict[tuple[int, int], int] = {}
+
+    def intend(self, step: int, write: Tell) -> asyncio.Future[None]:
+        """Note a write's intent; what is returned is done when it is on disk."""
+        effect, attempt = write.effect, write.attempt
+        self._attempts[step, effect] = attempt
+        self._journal.intend(self._run, step, effect, attempt, _JSON.encode(write.intent))
+        return self._durable()
+
+    def record(self, step: int, effect: int, ended: Ended) -> None:
+        """Note how an effect of a step ended; on disk with the next turn, or at the end."""
+        attempt = self._attempts.pop((step, effect), 1)
+        self._journal.record(self._run, step, effect, attempt, _JSON.encode(ended))
+
+    def flush(self) -> None:
+        """Put everything noted so far on disk."""
+        self._journal.commit()
+
+    def _durable(self) -> asyncio.Future[None]:
+        # one future each: cancelling one step must not cancel its neighbours' wait
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[None] = loop.create_future()
+        if not self._waiting:
+            loop.call_soon(self._commit)
+        self._waiting.append(waiting)
+        return waiting
+
+    def _commit(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        error: BaseException | None = None
+        try:
+            self._journal.commit()
+        except Exception as failed:  # noqa: BLE001 - whoever waits for the disk must hear of it
+            error = failed
+        for one in waiting:
+            if one.done():
+                continue
+            if error is None:
+                one.set_result(None)
+            else:
+                one.set_exception(error)

@@ -1,0 +1,133 @@
+"""The one file that opens connections: a call goes out, a reply comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from vedette import __version__
+from vedette.errors import Unreachable
+from vedette.wire.http import Call, Reply
+
+
+class Authorizer(Protocol):
+    """Gives the value of the Authorization header for a host."""
+
+    def current(self, host: str) -> str | None:
+        """Return it where it is at hand and fresh."""
+
+    async def authorization(self, host: str, *, fresh: bool, claims: str | None) -> str:
+        """Return it, asking for a token where needed; `fresh` forgets the one at hand."""
+
+
+class HttpSender:
+    """
+    Sends over HTTP/1.1 with connections kept open. Redirects are not followed and cookies
+    not kept: an API has no use for either. `ca` is a file of certificates to trust besides.
+    """
+
+    def __init__(
+        self,
+        authorizer: Authorizer,
+        *,
+        ca: Path | None = None,
+        at_once: int = 64,
+        timeout: float = 120.0,
+    ) -> None:
+        self._authorizer = authorizer
+        self._context = _trusting(ca)
+        self._at_once = at_once
+        self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, timeout))
+        self._session: aiohttp.ClientSession | None = None
+        self._proxies = getproxies()
+        self._plain: dict[str, Mapping[str, str]] = {}
+
+    async def send(self, call: Call, *, fresh: bool = False, claims: str | None = None) -> Reply:
+        """Send one call and read its whole reply. Raises `Unreachable` where none came."""
+        url = URL(call.url, encoded=True)
+        host = url.raw_host or ""
+        authorization = None if fresh else self._authorizer.current(host)
+        if authorization is None:
+            authorization = await self._authorizer.authorization(host, fresh=fresh, claims=claims)
+        headers = {"Authorization": authorization, **dict(call.headers)}
+        if call.body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            async with self._open().request(
+                call.method,
+                url,
+                data=call.body,
+                headers=headers,
+                proxy=self._proxy(url),
+                allow_redirects=False,
+            ) as response:
+                body = await response.read()
+                found = {name.lower(): value for name, value in response.headers.items()}
+                return Reply(status=response.status, headers=found, body=body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(_said(error, call), hint=_hint(error)) from error
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            await asyncio.sleep(0)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    ssl=self._context, limit=self._at_once, ttl_dns_cache=300
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=self._timeout,
+                headers={"User-Agent": f"vedette/{__version__}", "Accept": "application/json"},
+            )
+        return self._session
+
+    def _proxy(self, url: URL) -> str | None:
+        # read here, not by aiohttp's trust_env, which would read .netrc as well
+        if not self._proxies or proxy_bypass(url.host or ""):
+            return None
+        return self._proxies.get(url.scheme)
+
+
+def _trusting(ca: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca is not None:
+        context.load_verify_locations(cafile=str(ca))
+    return context
+
+
+def _said(error: BaseException, call: Call) -> str:
+    parts = urlsplit(call.url)
+    where = f"{parts.scheme}://{parts.netloc}"
+    if isinstance(error, TimeoutError):
+        return f"{where} did not answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"{where} showed a certificate that is not trusted"
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return f"{where} cut its answer short"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"{where}: no such host"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{where} cannot be reached ({error.os_error.strerror or type(error).__name__})"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return f"{where} closed the connection without an answer"
+    return f"{where} could not be talked to ({type(error).__name__})"
+
+
+def _hint(error: BaseException) -> str | None:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "name the certificate authority's file as `ca` in the profile"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "check the network, the proxy variables and the endpoints of the profile"
+    return None

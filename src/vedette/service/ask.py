@@ -1,0 +1,102 @@
+"""A call as the service hears it: whose it is, where it goes, and what it says."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import blake2b
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from uuid import UUID
+
+from msgspec import Struct
+
+from vedette.service.caller import Caller
+from vedette.service.moments import moment, ticks_of
+from vedette.service.records import Records
+from vedette.wire.http import Call
+
+NOBODY = Caller(object_id="", tenant="", name="")
+"""Who calls before a token was looked at, and where none is needed."""
+
+
+class Ask(Struct, kw_only=True):
+    """
+    A call taken apart. `path` has the segments as sent (decoded), `lower` for comparing:
+    ARM's paths know no case. Query names are lower-case; of a repeated one the last holds.
+    """
+
+    connection: sqlite3.Connection
+    method: str
+    endpoint: str
+    raw_path: str
+    path: tuple[str, ...]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+    now: datetime
+    request: str
+    caller: Caller = NOBODY
+
+    @property
+    def at(self) -> int:
+        """When, in ticks."""
+        return ticks_of(self.now)
+
+    @property
+    def moment(self) -> str:
+        """When, as the wire spells it."""
+        return moment(self.at)
+
+    @property
+    def url(self) -> str:
+        """The address asked for, without its query."""
+        return f"{self.endpoint}{self.raw_path}"
+
+    @property
+    def client_request(self) -> str | None:
+        """The id that the client gave its request."""
+        return self.headers.get("client-request-id") or self.headers.get("x-ms-client-request-id")
+
+    def records(self, dialect: str) -> Records:
+        """Return the records, as this caller sees and changes them now."""
+        return Records(self.connection, at=self.at, who=self.caller.name, dialect=dialect)
+
+
+def heard(connection: sqlite3.Connection, call: Call, now: datetime, salt: str) -> Ask:
+    """Take a call apart. The same call at the same time gets the same request id."""
+    parts = urlsplit(call.url)
+    # msgraph-sdk 1.65 asks for `/v1.0//security`, others end in a slash: both mean the same.
+    path = tuple(unquote(part) for part in parts.path.split("/") if part)
+    headers = {name.lower(): value for name, value in call.headers}
+    named = headers.get("x-ms-client-request-id", "")
+    seen = f"{salt}\n{now.timestamp()}\n{call.method}\n{call.url}\n{named}".encode()
+    return Ask(
+        connection=connection,
+        method=call.method.upper(),
+        endpoint=f"{parts.scheme}://{parts.netloc}",
+        raw_path=parts.path,
+        path=path,
+        query=_query(parts),
+        headers=headers,
+        body=call.body or b"",
+        now=now,
+        request=str(UUID(bytes=blake2b(seen, digest_size=16).digest(), version=4)),
+    )
+
+
+def _query(parts: SplitResult) -> dict[str, str]:
+    if not parts.query:
+        return {}
+    return {
+        name.lower(): value for name, value in parse_qsl(parts.query, keep_blank_values=True)
+    }
+
+
+def origin(endpoint: str) -> str:
+    """
+    Return the endpoint as ARM spells it in its links: with the port, also where it goes
+    without saying.
+    """
+    parts = urlsplit(endpoint)
+    return f"{endpoint}:443" if parts.scheme == "https" and parts.port is None else endpoint

@@ -1,0 +1,190 @@
+"""
+What lies around the incidents on ARM: subscriptions, workspaces, one's own permissions, and
+the document by which clients find a cloud's endpoints.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vedette.service.answer import Answer
+from vedette.service.ask import Ask
+from vedette.service.enter import allowed, entered, found, subscribed
+from vedette.service.records import Workspace, workspaces
+from vedette.service.roles import held, may
+from vedette.service.versions import named, version
+
+_READ = "Microsoft.OperationalInsights/workspaces/read"
+
+
+def metadata(ask: Ask) -> Answer:
+    """Name the endpoints: one object, or the list that versions before 2022 answered with."""
+    cloud = {
+        "name": "Vedette",
+        "portal": ask.endpoint,
+        "authentication": {
+            "loginEndpoint": ask.endpoint,
+            "audiences": [ask.endpoint],
+            "tenant": "common",
+            "identityProvider": "AAD",
+        },
+        "suffixes": {},
+        "resourceManager": ask.endpoint,
+        "graph": ask.endpoint,
+        "graphAudience": ask.endpoint,
+        "microsoftGraphResourceId": ask.endpoint,
+        "logAnalyticsResourceId": ask.endpoint,
+    }
+    asked = named(ask)
+    # az and msticpy break on a list where they ask for these.
+    single = asked == "latest" or asked >= "2022-09-01"
+    return Answer(status=200, document=cloud if single else [cloud])
+
+
+def tenants(ask: Ask) -> Answer:
+    """Name the caller's tenant."""
+    named(ask)
+    rows = ask.connection.execute(
+        "SELECT id, name FROM tenant WHERE id = ?", (ask.caller.tenant,)
+    ).fetchall()
+    value = [
+        {"id": f"/tenants/{id}", "tenantId": id, "displayName": name, "tenantCategory": "Home"}
+        for id, name in rows
+    ]
+    return Answer(status=200, document={"value": value}, bucket="tenant")
+
+
+def subscriptions(ask: Ask) -> Answer:
+    """Name the subscriptions in which the caller has a role anywhere."""
+    named(ask)
+    rows = ask.connection.execute(
+        "SELECT id, name FROM subscription WHERE tenant = ? AND EXISTS (SELECT 1 FROM assignment"
+        " WHERE principal = ? AND substr(scope, 1, 15 + length(id)) = '/subscriptions/' || id)",
+        (ask.caller.tenant, ask.caller.object_id),
+    ).fetchall()
+    value = [_subscription(ask, id, name) for id, name in rows]
+    document = {"value": value, "count": {"type": "Total", "value": len(value)}}
+    return Answer(status=200, document=document, bucket="tenant")
+
+
+def subscription(ask: Ask, id: str) -> Answer:
+    """Describe one subscription."""
+    named(ask)
+    found = subscribed(ask, id)
+    (name,) = ask.connection.execute(
+        "SELECT name FROM subscription WHERE id = ?", (found,)
+    ).fetchone()
+    return Answer(status=200, document=_subscription(ask, found, name), bucket="reads")
+
+
+def groups(ask: Ask, id: str) -> Answer:
+    """Name the resource groups in which the caller may see a workspace."""
+    named(ask)
+    subscribed(ask, id)
+    seen = {one.resource_group: one.location for one in _visible(ask, id, None)}
+    value = [
+        {
+            "id": f"/subscriptions/{id}/resourceGroups/{name}",
+            "name": name,
+            "type": "Microsoft.Resources/resourceGroups",
+            "location": location,
+            "properties": {"provisioningState": "Succeeded"},
+        }
+        for name, location in seen.items()
+    ]
+    return Answer(status=200, document={"value": value}, bucket="reads")
+
+
+def workspace_list(ask: Ask, id: str, group: str | None = None) -> Answer:
+    """Name the workspaces of a subscription, or a group of it, that the caller may see."""
+    named(ask)
+    subscribed(ask, id)
+    value = [_workspace(one) for one in _visible(ask, id, group)]
+    return Answer(status=200, document={"value": value}, bucket="reads")
+
+
+def workspace(ask: Ask, id: str, group: str, name: str) -> Answer:
+    """Describe one workspace."""
+    named(ask)
+    subscribed(ask, id)
+    scope = f"/subscriptions/{id}/resourceGroups/{group}"
+    path = f"{scope}/providers/Microsoft.OperationalInsights/workspaces/{name}"
+    allowed(ask, _READ, path)
+    return Answer(
+        status=200, document=_workspace(found(ask, id, group, name)), bucket="reads"
+    )
+
+
+def onboarding(ask: Ask, id: str, group: str, name: str, state: str | None = None) -> Answer:
+    """Say that Sentinel is on the workspace; where it is not, entering already failed."""
+    version(ask, "onboardingStates", "global")
+    there = entered(ask, id, group, name, "onboardingStates/read", "onboardingStates")
+    document = {
+        "id": f"{there.path}/providers/Microsoft.SecurityInsights/onboardingStates/default",
+        "name": "default",
+        "type": "Microsoft.SecurityInsights/onboardingStates",
+        "properties": {"customerManagedKey": False},
+    }
+    return Answer(
+        status=200, document=document if state else {"value": [document]}, bucket="reads"
+    )
+
+
+def permissions(ask: Ask, *scope: str) -> Answer:
+    """Tell the caller what its roles let it do at a subscription, group or workspace."""
+    named(ask)
+    subscribed(ask, scope[0])
+    path = f"/subscriptions/{scope[0]}"
+    if len(scope) > 1:
+        path += f"/resourceGroups/{scope[1]}"
+    if len(scope) > 2:
+        path += f"/providers/Microsoft.OperationalInsights/workspaces/{scope[2]}"
+    value = [
+        {
+            "actions": list(role.actions),
+            "notActions": list(role.not_actions),
+            "dataActions": [],
+            "notDataActions": [],
+        }
+        for role in held(ask.connection, ask.caller.object_id, path)
+    ]
+    return Answer(status=200, document={"value": value}, bucket="reads")
+
+
+def _visible(ask: Ask, id: str, group: str | None) -> list[Workspace]:
+    return [
+        one
+        for one in workspaces(ask.connection)
+        if one.subscription.lower() == id.lower()
+        and (group is None or one.resource_group.lower() == group.lower())
+        and may(ask.connection, ask.caller.object_id, _READ, one.path)
+    ]
+
+
+def _subscription(ask: Ask, id: str, name: str) -> dict[str, Any]:
+    return {
+        "id": f"/subscriptions/{id}",
+        "authorizationSource": "RoleBased",
+        "managedByTenants": [],
+        "subscriptionId": id,
+        "tenantId": ask.caller.tenant,
+        "displayName": name,
+        "state": "Enabled",
+    }
+
+
+def _workspace(one: Workspace) -> dict[str, Any]:
+    return {
+        "properties": {
+            "customerId": one.customer,
+            "provisioningState": "Succeeded",
+            "sku": {"name": "PerGB2018"},
+            "retentionInDays": 90,
+            "publicNetworkAccessForIngestion": "Enabled",
+            "publicNetworkAccessForQuery": "Enabled",
+        },
+        "location": one.location,
+        "id": one.path,
+        "name": one.name,
+        "type": "Microsoft.OperationalInsights/workspaces",
+    }

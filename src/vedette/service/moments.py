@@ -1,0 +1,45 @@
+"""Times as the service keeps and spells them, and etags in its database's style."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from vedette.model import Moment
+
+TICKS = 10_000_000
+"""Ticks in a second: the service's clocks count 100 nanoseconds."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def ticks_of(at: datetime) -> int:
+    """Return the ticks since 1970."""
+    return (at - _EPOCH) // _MICROSECOND * 10
+
+
+def ticks(moment: str) -> int:
+    """Return the ticks since 1970 of an RFC 3339 text, to the seventh digit."""
+    at = datetime.fromisoformat(moment)
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    _, _, fraction = moment.partition(".")
+    seventh = fraction[6:7]
+    return ticks_of(at) + (int(seventh) if seventh.isdigit() else 0)
+
+
+def moment(count: int) -> Moment:
+    """Return the time as the wire spells it: up to seven digits, trailing zeros trimmed."""
+    seconds, fraction = divmod(count, TICKS)
+    whole = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+    digits = f"{fraction:07d}".rstrip("0")
+    return Moment(f"{whole}.{digits}Z" if digits else f"{whole}Z")
+
+
+def etag(counter: int, count: int) -> str:
+    """
+    Return an etag for the version numbered `counter`, made at `count` ticks: quotes are
+    part of it, and its last group is the second of the change.
+    """
+    # An odd multiplier scatters the counter over 32 bits without ever meeting itself.
+    scattered = counter * 2_654_435_761 % 2**32
+    return f'"{scattered:08x}-0000-0100-0000-{count // TICKS:08x}0000"'

@@ -1,0 +1,373 @@
+"""
+Incidents as one record each, whichever dialect speaks of them, and the log of their changes.
+
+A record is the JSON of a `model.Incident` in Sentinel's meaning; its columns repeat what
+lists are narrowed and ordered by. Every write makes a new version: a later `modified`, a new
+etag, and a row in the log that says who, when, and what stood there before.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from vedette.model import Incident, changed
+from vedette.model.change import values
+from vedette.service.moments import etag, moment, ticks
+
+_decode = msgspec.json.Decoder(Incident).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Workspace(Struct, frozen=True, kw_only=True):
+    """A Log Analytics workspace: whether Sentinel is on it, and Defender on that."""
+
+    serial: int
+    tenant: str
+    subscription: str
+    resource_group: str
+    name: str
+    customer: str
+    location: str
+    path: str
+    sentinel: bool
+    defender: bool
+
+
+class Kept(Struct, frozen=True, kw_only=True):
+    """An incident as it is kept: `xdr` is its number on Defender, if it is there at all."""
+
+    serial: int
+    workspace: int
+    incident: Incident
+    xdr: int | None = None
+
+
+_WORKSPACE = (
+    "SELECT serial, tenant, subscription, resource_group, name, customer, location, path,"
+    " sentinel, defender FROM workspace"
+)
+
+
+def _workspace(row: Sequence[object]) -> Workspace:
+    return msgspec.convert(
+        dict(zip(Workspace.__struct_fields__, row, strict=True)), Workspace, strict=False
+    )
+
+
+def workspaces(connection: sqlite3.Connection) -> tuple[Workspace, ...]:
+    """Return all workspaces, in the order they were made."""
+    return tuple(_workspace(row) for row in connection.execute(f"{_WORKSPACE} ORDER BY serial"))
+
+
+def workspace_at(connection: sqlite3.Connection, path: str) -> Workspace | None:
+    """Return the workspace with this ARM id, in whatever case."""
+    row = connection.execute(f"{_WORKSPACE} WHERE path = ?", (path,)).fetchone()
+    return None if row is None else _workspace(row)
+
+
+def workspace_of(connection: sqlite3.Connection, serial: int) -> Workspace:
+    """Return the workspace a record lives in."""
+    row = connection.execute(f"{_WORKSPACE} WHERE serial = ?", (serial,)).fetchone()
+    return _workspace(row)
+
+
+class Author(Struct, frozen=True, kw_only=True):
+    """Who wrote a comment; a program has an object id and a name, and no more."""
+
+    object_id: str | None = None
+    email: str | None = None
+    name: str | None = None
+    upn: str | None = None
+
+
+class Comment(Struct, frozen=True, kw_only=True):
+    """A comment as it is kept."""
+
+    serial: int
+    id: str
+    etag: str
+    created: str
+    modified: str
+    message: str
+    author: Author
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    """What a list is ordered by; the incident's number settles ties."""
+
+    column: str = "created"
+    descending: bool = True
+
+
+_COLUMNS = {
+    "created": "created",
+    "modified": "modified",
+    "number": "number",
+    "severity": "severity",
+    "status": "status",
+    "title": "json_extract(record, '$.title')",
+}
+
+
+class Records:
+    """The records of a world, as one call at one time by one caller sees and changes them."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, *, at: int, who: str, dialect: str
+    ) -> None:
+        self.connection = connection
+        self.at = at
+        self.who = who
+        self.dialect = dialect
+
+    # ---- reading
+
+    def named(self, workspace: Workspace, name: str) -> Kept | None:
+        """Return the incident with this ARM name."""
+        row = self.connection.execute(
+            "SELECT serial, workspace, record, xdr FROM incident WHERE workspace = ? AND name = ?",
+            (workspace.serial, name),
+        ).fetchone()
+        return None if row is None else _kept(row)
+
+    def on_defender(self, tenant: str, xdr: int) -> Kept | None:
+        """Return the incident with this number on the tenant's Defender."""
+        row = self.connection.execute(
+            "SELECT serial, workspace, record, xdr FROM incident WHERE tenant = ? AND xdr = ?",
+            (tenant, xdr),
+        ).fetchone()
+        return None if row is None else _kept(row)
+
+    def listed(
+        self,
+        place: Workspace | str,
+        *,
+        order: Order,
+        after: tuple[object, int] | None = None,
+        where: tuple[str, Sequence[object]] = ("", ()),
+    ) -> Iterator[tuple[Kept, tuple[object, int]]]:
+        """
+        Give the incidents of a workspace, or of a tenant's Defender, in order, each with the
+        key from which a later list goes on. `where` is SQL that narrows them.
+        """
+        on_graph = isinstance(place, str)
+        column = _COLUMNS[order.column]
+        tie = "xdr" if on_graph else "number"
+        # Numbers and Defender's numbers are unique where they are listed: no order is left open.
+        sign, way = ("<", "DESC") if order.descending else (">", "ASC")
+        conditions = ["tenant = ? AND xdr IS NOT NULL" if on_graph else "workspace = ?"]
+        arguments: list[object] = [place if isinstance(place, str) else place.serial]
+        if after is not None:
+            conditions.append(f"({column}, {tie}) {sign} (?, ?)")
+            arguments.extend(after)
+        if where[0]:
+            conditions.append(where[0])
+            arguments.extend(where[1])
+        # Nothing of the caller's is in this text: columns and signs come from tables above.
+        rows = self.connection.execute(
+            f"SELECT serial, workspace, record, xdr, {column}, {tie} FROM incident"  # noqa: S608
+            f" WHERE {' AND '.join(conditions)} ORDER BY {column} {way}, {tie} {way}",
+            arguments,
+        )
+        for serial, workspace, record, xdr, key, number in rows:
+            yield _kept((serial, workspace, record, xdr)), (key, number)
+
+    # ---- writing
+
+    def add(self, workspace: Workspace, incident: Incident, *, mirrored: bool = False) -> Kept:
+        """
+        Keep a new incident under its name: number, times, etag and provider are given here.
+        A `mirrored` one gets a number on Defender too.
+        """
+        number = self._next(
+            "UPDATE workspace SET next_number = next_number + 1 WHERE serial = ?"
+            " RETURNING next_number - 1",
+            workspace.serial,
+        )
+        xdr = (
+            self._next(
+                "UPDATE tenant SET next_xdr = next_xdr + 1 WHERE id = ? RETURNING next_xdr - 1",
+                workspace.tenant,
+            )
+            if mirrored
+            else None
+        )
+        at = moment(self.at)
+        version = self._version()
+        made = replace(
+            incident,
+            number=number,
+            created=at,
+            modified=at,
+            modified_by=self.who,
+            comments=0,
+            alerts=incident.alerts or 0,
+            provider="Azure Sentinel" if xdr is None else "Microsoft XDR",
+            provider_id=str(number if xdr is None else xdr),
+            etag=etag(version, self.at),
+        )
+        cursor = self.connection.execute(
+            "INSERT INTO incident (workspace, name, number, tenant, xdr, status, severity,"
+            " created, modified, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                workspace.serial,
+                made.id,
+                number,
+                workspace.tenant,
+                xdr,
+                made.status,
+                made.severity,
+                self.at,
+                self.at,
+                _encode(made),
+            ),
+        )
+        assert cursor.lastrowid is not None
+        kept = Kept(serial=cursor.lastrowid, workspace=workspace.serial, incident=made, xdr=xdr)
+        self._log(version, "create", kept, None, made)
+        return kept
+
+    def save(self, kept: Kept, after: Incident, verb: str = "update") -> Kept:
+        """Keep a new version of an incident."""
+        # Two versions never share a time: readers compare times to see that something changed.
+        at = max(self.at, ticks(kept.incident.modified or "1970-01-01T00:00:00Z") + 1)
+        version = self._version()
+        made = replace(
+            after, modified=moment(at), modified_by=self.who, etag=etag(version, self.at)
+        )
+        self.connection.execute(
+            "UPDATE incident SET status = ?, severity = ?, modified = ?, record = ?"
+            " WHERE serial = ?",
+            (made.status, made.severity, at, _encode(made), kept.serial),
+        )
+        self._log(version, verb, kept, kept.incident, made)
+        return replace(kept, incident=made)
+
+    def remove(self, kept: Kept) -> None:
+        """Forget an incident and its comments; its number is never given again."""
+        self._log(self._version(), "delete", kept, kept.incident, None)
+        self.connection.execute("DELETE FROM comment WHERE incident = ?", (kept.serial,))
+        self.connection.execute("DELETE FROM incident WHERE serial = ?", (kept.serial,))
+
+    # ---- comments
+
+    def comments(self, kept: Kept) -> tuple[Comment, ...]:
+        """Return the incident's comments, oldest first."""
+        rows = self.connection.execute(
+            "SELECT serial, id, etag, created, modified, message, author FROM comment"
+            " WHERE incident = ? ORDER BY serial",
+            (kept.serial,),
+        )
+        return tuple(_comment(row) for row in rows)
+
+    def comment(self, kept: Kept, id: str) -> Comment | None:
+        """Return one comment."""
+        row = self.connection.execute(
+            "SELECT serial, id, etag, created, modified, message, author FROM comment"
+            " WHERE incident = ? AND id = ?",
+            (kept.serial, id),
+        ).fetchone()
+        return None if row is None else _comment(row)
+
+    def put_comment(self, kept: Kept, id: str, message: str, author: Author) -> Comment:
+        """Write a comment under an id, new or not; the incident gets a new version by it."""
+        at = moment(self.at)
+        saved = self._count(kept, "comment", 0 if self.comment(kept, id) else 1)
+        assert saved.incident.etag is not None
+        self.connection.execute(
+            "INSERT INTO comment (incident, id, etag, created, modified, message, author)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, id) DO UPDATE SET"
+            " etag = excluded.etag, modified = excluded.modified, message = excluded.message",
+            (kept.serial, id, saved.incident.etag, at, at, message, _encode(author)),
+        )
+        made = self.comment(kept, id)
+        assert made is not None
+        return made
+
+    def remove_comment(self, kept: Kept, comment: Comment) -> None:
+        """Delete a comment; the incident gets a new version by it."""
+        self._count(kept, "uncomment", -1)
+        self.connection.execute("DELETE FROM comment WHERE serial = ?", (comment.serial,))
+
+    # ---- inside
+
+    def _count(self, kept: Kept, verb: str, more: int) -> Kept:
+        count = (kept.incident.comments or 0) + more
+        return self.save(kept, replace(kept.incident, comments=count), verb)
+
+    def _next(self, statement: str, key: object) -> int:
+        (number,) = self.connection.execute(statement, (key,)).fetchone()
+        return int(number)
+
+    def _version(self) -> int:
+        # The log's next serial numbers the version: nothing else has to be counted.
+        (last,) = self.connection.execute("SELECT max(serial) FROM change").fetchone()
+        return (last or 0) + 1
+
+    def _log(
+        self,
+        version: int,
+        verb: str,
+        kept: Kept,
+        before: Incident | None,
+        after: Incident | None,
+    ) -> None:
+        fields = changed(before, after) if before and after else ()
+        self.connection.execute(
+            "INSERT INTO change (serial, at, who, dialect, verb, workspace, incident, before,"
+            " after, etag_before, etag_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                version,
+                moment(self.at),
+                self.who,
+                self.dialect,
+                verb,
+                kept.workspace,
+                kept.incident.id,
+                _encode(values(before, fields) if after else before) if before else None,
+                _encode(values(after, fields) if before else after) if after else None,
+                before.etag if before else None,
+                after.etag if after else None,
+            ),
+        )
+
+
+def taken(
+    found: Iterator[tuple[Kept, tuple[object, int]]],
+    top: int,
+    holds: Callable[[Kept], bool] | None,
+) -> tuple[list[Kept], tuple[object, int] | None]:
+    """Return the first `top` that hold, and the key to go on from when there are more."""
+    page: list[Kept] = []
+    last: tuple[object, int] | None = None
+    for kept, key in found:
+        if holds is not None and not holds(kept):
+            continue
+        if len(page) == top:
+            return page, last
+        page.append(kept)
+        last = key
+    return page, None
+
+
+def _kept(row: Sequence[object]) -> Kept:
+    serial, workspace, record, xdr = row
+    return Kept(serial=serial, workspace=workspace, incident=_decode(record), xdr=xdr)  # type: ignore[arg-type]  # rows are untyped; the schema is not
+
+
+def _comment(row: Sequence[object]) -> Comment:
+    serial, id, tag, created, modified, message, author = row
+    return Comment(
+        serial=serial,  # type: ignore[arg-type]  # as above
+        id=str(id),
+        etag=str(tag),
+        created=str(created),
+        modified=str(modified),
+        message=str(message),
+        author=msgspec.json.decode(author, type=Author),  # type: ignore[arg-type]  # as above
+    )

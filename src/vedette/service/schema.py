@@ -1,0 +1,103 @@
+"""The tables of a world, and how its file is opened."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+VERSION = 1
+
+_TABLES = (
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE tenant (
+        id TEXT PRIMARY KEY, name TEXT NOT NULL, next_xdr INTEGER NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE subscription (
+        id TEXT PRIMARY KEY COLLATE NOCASE, tenant TEXT NOT NULL, name TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE workspace (
+        serial INTEGER PRIMARY KEY, tenant TEXT NOT NULL, subscription TEXT NOT NULL,
+        resource_group TEXT NOT NULL, name TEXT NOT NULL, customer TEXT NOT NULL,
+        location TEXT NOT NULL, path TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        sentinel INTEGER NOT NULL, defender INTEGER NOT NULL, next_number INTEGER NOT NULL
+    )""",
+    """CREATE TABLE principal (
+        id TEXT PRIMARY KEY, kind TEXT NOT NULL, tenant TEXT NOT NULL, name TEXT NOT NULL,
+        upn TEXT UNIQUE COLLATE NOCASE, email TEXT, title TEXT
+    ) WITHOUT ROWID""",
+    """CREATE TABLE app (
+        id TEXT PRIMARY KEY COLLATE NOCASE, tenant TEXT NOT NULL, object_id TEXT NOT NULL,
+        name TEXT NOT NULL, secret TEXT NOT NULL, roles TEXT NOT NULL
+    ) WITHOUT ROWID""",
+    """CREATE TABLE assignment (
+        principal TEXT NOT NULL, role TEXT NOT NULL, scope TEXT NOT NULL,
+        PRIMARY KEY (principal, role, scope)
+    ) WITHOUT ROWID""",
+    # created and modified count 100 ns since 1970: the wire trims zeros, so its text does
+    # not sort; the record holds the text.
+    """CREATE TABLE incident (
+        serial INTEGER PRIMARY KEY, workspace INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE,
+        number INTEGER NOT NULL, tenant TEXT NOT NULL, xdr INTEGER,
+        status TEXT NOT NULL, severity TEXT NOT NULL,
+        created INTEGER NOT NULL, modified INTEGER NOT NULL, record BLOB NOT NULL,
+        UNIQUE (workspace, name), UNIQUE (workspace, number)
+    )""",
+    "CREATE INDEX incident_created ON incident (workspace, created, number)",
+    "CREATE INDEX incident_modified ON incident (workspace, modified, number)",
+    """CREATE UNIQUE INDEX incident_xdr ON incident (tenant, xdr) WHERE xdr IS NOT NULL""",
+    """CREATE TABLE comment (
+        serial INTEGER PRIMARY KEY, incident INTEGER NOT NULL, id TEXT NOT NULL COLLATE NOCASE,
+        etag TEXT NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,
+        message TEXT NOT NULL, author BLOB NOT NULL, UNIQUE (incident, id)
+    )""",
+    # Append-only: who changed what, and the chain of etags; a checker's raw material.
+    """CREATE TABLE change (
+        serial INTEGER PRIMARY KEY, at TEXT NOT NULL, who TEXT NOT NULL, dialect TEXT NOT NULL,
+        verb TEXT NOT NULL, workspace INTEGER NOT NULL, incident TEXT NOT NULL,
+        before BLOB, after BLOB, etag_before TEXT, etag_after TEXT
+    )""",
+    "CREATE INDEX change_incident ON change (workspace, incident)",
+    "CREATE TABLE signing (kid TEXT PRIMARY KEY, pem BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE trouble (
+        serial INTEGER PRIMARY KEY, method TEXT, path TEXT NOT NULL, status INTEGER,
+        code TEXT, message TEXT, headers TEXT NOT NULL, remaining INTEGER NOT NULL, delivery TEXT
+    )""",
+)
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables, unless they are there; a file of another version is refused."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version == VERSION:
+        return
+    if version:
+        raise ValueError(f"this world is of version {version}; this vedette reads {VERSION}")
+    for statement in _TABLES:
+        connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def connect(path: Path | str = ":memory:") -> sqlite3.Connection:
+    """
+    Open a world's file (made with mode 0600 by whoever owns the folder) and prepare it.
+    Transactions are the caller's: nothing begins or commits by itself.
+    """
+    # check_same_thread: the edge's loop owns the connection, whichever thread that is.
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    # WAL with FULL: a reply that left says its change is on disk. One commit a loop turn
+    # carries every request of that turn, so the sync costs little (NORMAL may lose the last
+    # commits when the machine dies, and a client would have been told otherwise).
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        prepare(connection)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        connection.close()
+        raise
+    connection.execute("COMMIT")
+    return connection

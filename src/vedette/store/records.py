@@ -1,0 +1,195 @@
+"""
+What stands in the journal, as values: runs, their entries, and the chain that ties them.
+
+An entry is an intent (about to send) or an outcome (how the step ended). A step has one or
+more effects, the write of its fields and its comments, and an effect one or more attempts:
+an intent for each. An outcome settles all intents of its step before it; an intent after
+it opens the step again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import IntEnum
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from vedette.plan.done import DoneStep, Outcome
+from vedette.plan.plan import Scope, step
+
+
+class Kind(IntEnum):
+    """What an entry says."""
+
+    INTENT = 0
+    OUTCOME = 1
+    RESUMED = 2
+    ENDED = 3
+
+
+class RunHeader(Struct, frozen=True, kw_only=True):
+    """
+    What a run is, as known when it begins. `plan` is the plan's id, `plan_digest` its
+    digest, `allowed` the rails it was let through, `planned` how many steps it has.
+    """
+
+    run: str
+    kind: str
+    plan: str
+    plan_digest: str
+    scope: Scope
+    principal: str
+    started: str
+    host: str
+    pid: int
+    allowed: dict[str, str] = {}
+    planned: int
+
+
+class Sitting(Struct, frozen=True, kw_only=True):
+    """A run taken up again: by whom and when."""
+
+    at: str
+    host: str
+    pid: int
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """
+    How a sitting of a run ended: how many steps of the whole run stand at which outcome,
+    and how many seconds this sitting was held back by the service.
+    """
+
+    ended: str
+    counts: dict[str, int]
+    throttled_seconds: float = 0.0
+
+    @property
+    def remaining(self) -> int:
+        """How many steps have not ended."""
+        return self.counts.get(Outcome.REMAINING.value, 0)
+
+
+class Ran(Struct, frozen=True, kw_only=True):
+    """A run in a list: `totals` is None while it runs, or after it was killed."""
+
+    header: RunHeader
+    totals: Totals | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing of it is left to do."""
+        return self.totals is not None and self.totals.remaining == 0
+
+
+class Entry(Struct, frozen=True):
+    """An entry; `place` counts from 0 within its run, `body` is JSON."""
+
+    place: int
+    kind: Kind
+    step: int
+    effect: int
+    attempt: int
+    body: bytes
+
+
+class Became(Struct, frozen=True, kw_only=True):
+    """The body of an outcome: how the step ended, and the touched fields around our write."""
+
+    outcome: Outcome
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    theirs: dict[str, Any] = {}
+    etag: str | None = None
+    comments: tuple[str, ...] = ()
+    error: str | None = None
+
+
+_BECAME = msgspec.json.Decoder(Became)
+
+
+def root(header: bytes, plan: bytes) -> bytes:
+    """Return where a run's chain begins: its header and its stored plan are tied in."""
+    return sha256(sha256(header).digest() + sha256(plan).digest()).digest()
+
+
+At = tuple[int, int, int]
+"""Step, effect and attempt."""
+
+
+def link(previous: bytes, kind: int, at: At, body: bytes) -> bytes:
+    """Return the chain after an entry with this content."""
+    return sha256(b"%b%d %d %d %d " % (previous, kind, *at) + body).digest()
+
+
+class Stand(Struct):
+    """How a step stands: the bodies of its outcomes, and its intents since the last of them."""
+
+    outcomes: list[bytes] = []
+    open: list[Entry] = []
+
+
+def stands(entries: Iterable[Entry]) -> dict[int, Stand]:
+    """Return how the steps stand, by number; a step without entries is not in it."""
+    found: dict[int, Stand] = {}
+    for entry in entries:
+        if entry.kind is Kind.INTENT:
+            found.setdefault(entry.step, Stand()).open.append(entry)
+        elif entry.kind is Kind.OUTCOME:
+            stand = found.setdefault(entry.step, Stand())
+            stand.outcomes.append(entry.body)
+            stand.open.clear()
+    return found
+
+
+def outcome(of: Stand) -> Outcome:
+    """Return how a step ended: remaining, while one of its intents is open."""
+    if of.open or not of.outcomes:
+        return Outcome.REMAINING
+    return _BECAME.decode(of.outcomes[-1]).outcome
+
+
+def done_steps(steps: Iterable[Raw], stand: Mapping[int, Stand]) -> Iterator[DoneStep]:
+    """
+    Yield a plan's steps as they went. What an earlier sitting wrote is told even when the
+    step was taken up again since: what stood before is the oldest word, the rest the newest.
+    """
+    for number, raw in enumerate(steps):
+        planned = step(raw)
+        yield DoneStep(
+            number=number,
+            key=planned.key,
+            id=planned.id,
+            plane=planned.plane,
+            place=planned.place,
+            title=planned.title,
+            because=planned.because,
+            edits=planned.edits,
+            **_told(stand.get(number, Stand())),
+        )
+
+
+def _told(of: Stand) -> dict[str, Any]:
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    comments: list[str] = []
+    etag: str | None = None
+    last: Became | None = None
+    for last in map(_BECAME.decode, of.outcomes):
+        comments += last.comments
+        if last.outcome is Outcome.WRITTEN:
+            before = {**last.before, **before}
+            after = {**after, **last.after}
+            etag = last.etag or etag
+    return {
+        "outcome": outcome(of),
+        "before": before,
+        "after": after,
+        "theirs": last.theirs if last else {},
+        "etag": etag,
+        "comments": tuple(dict.fromkeys(comments)),
+        "error": last.error if last else None,
+    }

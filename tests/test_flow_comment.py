@@ -1,0 +1,69 @@
+"""A comment, written once."""
+
+from __future__ import annotations
+
+from dialogue import Dialogue, asks, writes
+from hypothesis import given
+from hypothesis import strategies as st
+from test_flow_update import DIALECT
+
+from vedette.flow.comment import comment, comment_id
+from vedette.flow.talk import Tell
+from vedette.wire.dialect import Place
+from vedette.wire.graph import Graph
+
+GRAPH = Graph(Place(endpoint="https://graph.microsoft.com", path="/v1.0", name="xdr"))
+TEXT = "Assigned by the brute-force rule; runbook RB-12."
+NAME = comment_id("p-1", "73e01a99", TEXT)
+
+
+def said(*texts: str):
+    return {"value": [{"comment": text, "createdByDisplayName": "app"} for text in texts]}
+
+
+def document():
+    return {"name": NAME, "properties": {"message": TEXT}}
+
+
+def test_a_comment_is_looked_for_and_then_written_under_its_own_id():
+    talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME))
+    assert f"/comments/{NAME}?" in asks(talk)
+    talk.hears(404)
+    assert writes(talk) == {"properties": {"message": TEXT}}
+    assert talk.hears(201, document()).result is True
+
+
+def test_a_comment_that_is_there_is_not_written_again():
+    assert Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(200, document()).result is False
+
+
+def test_a_comment_whose_reply_was_lost_is_looked_for():
+    talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(404).loses_the_reply()
+    assert talk.hears(200, document()).result is True
+
+
+def test_on_graph_a_comment_is_said_at_once_the_first_time():
+    talk = Dialogue(comment(GRAPH, "545", TEXT, NAME))
+    assert isinstance(talk.says, Tell)
+    assert talk.hears(200, said(TEXT)).result is True
+
+
+def test_on_graph_the_list_is_read_back_before_anything_is_said_again():
+    talk = Dialogue(comment(GRAPH, "545", TEXT, NAME)).loses_the_reply()
+    assert "/security/incidents/545" in asks(talk)
+    talk.hears(200, {"id": "545", "comments": said(TEXT)["value"]} | said(TEXT))
+    assert talk.result is True
+
+
+def test_on_graph_a_comment_that_was_lost_for_good_is_said_again():
+    talk = Dialogue(comment(GRAPH, "545", TEXT, NAME)).loses_the_reply()
+    talk.hears(200, {"id": "545", "comments": said("other")["value"]} | said("other"))
+    assert isinstance(talk.says, Tell)
+
+
+@given(st.text(), st.text(), st.text(), st.integers(0, 5))
+def test_the_same_words_about_the_same_incident_have_the_same_id(about, incident, text, part):
+    name = comment_id(about, incident, text, part)
+    assert name == comment_id(about, incident, text, part)
+    assert name != comment_id(about, incident, text, part + 1)
+    assert name != comment_id(about, incident, text + "!", part)
