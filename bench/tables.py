@@ -12,7 +12,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def aim(
-    what: str, value: float, *, least: float | None = None, most: float | None = None, of: str = "×"
+    what: str,
+    value: float,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    of: str = "times",
 ) -> list[str]:
     """A row that says what a figure is, what it should be, and whether it is."""
     met = (least is None or value >= least) and (most is None or value <= most)

@@ -55,12 +55,15 @@ def measure(count: int = 4_000, rounds: int = 3) -> str:
         name: {what: median(figures[what] for figures in rows) for what in rows[0]}
         for name, rows in found.items()
     }
+    how = (
+        f"An update is a GET and a PUT of a 2 KB incident over TLS on loopback. {count:,} of "
+        f"them, {rounds} rounds, contenders taking turns, medians (least to most)."
+    )
     return "\n".join(
         [
             "## Updates",
             "",
-            f"An update is a GET and a PUT of a 2 KB incident over TLS on loopback. {count:,} of "
-            f"them, {rounds} rounds, contenders taking turns, medians (least to most).",
+            how,
             "",
             *table(
                 ["", "updates a second", "client CPU, ms an update", "peak memory, MiB"],

@@ -143,7 +143,7 @@ def unknown_words(words: Sequence[str], main: click.Command) -> str | None:
 
 def _options(command: click.Command) -> dict[str, bool]:
     """Return the names of its options, and whether each takes a value."""
-    named = {"--help": False, "--version": False}
+    named = {"-h": False, "--help": False, "--version": False}
     for option in command.params:
         if isinstance(option, click.Option):
             takes = not (option.is_flag or option.count)

@@ -43,6 +43,8 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "settings": ("settings", "Show what is configured, and from where."),
     },
 }
+_ATTRIBUTES = {"list": "list_"}
+"""Where the command's name cannot be its function's."""
 _COMMANDS = {name: command for group in _GROUPS.values() for name, command in group.items()}
 
 
@@ -60,7 +62,8 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module, _ = _COMMANDS[cmd_name]
-        found = getattr(import_module(f"vedette.cli.{module}"), cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        found = getattr(import_module(f"vedette.cli.{module}"), _ATTRIBUTES.get(name, name))
         assert isinstance(found, click.Command)
         return found
 
@@ -127,7 +130,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # n
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
               help="Show the version.")  # fmt: skip
 def main(**_: object) -> None:
-    """
+    r"""
     Incident operations as code for Microsoft Sentinel and Microsoft Defender XDR.
 
     \b

@@ -12,7 +12,7 @@ from msgspec import Struct
 Command = Callable[..., Any]
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class Target(Struct, frozen=True, kw_only=True):
     """Which connection and which places a command works on, and in what form it answers."""
 
     profile: str | None = None
@@ -56,43 +56,53 @@ _SELECTION = (
         "--where-file", metavar="FILE", help="Read the condition from a file; - is stdin."
     ),
 )
-_EDITS = (
-    click.option("--add-tag", "--label", multiple=True, metavar="TAG", help="Add a tag."),
-    click.option("--remove-tag", multiple=True, metavar="TAG", help="Take a tag away."),
-    click.option("--rename-tag", multiple=True, metavar="OLD=NEW", help="Rename a tag."),
-    click.option(
-        "--owner", metavar="WHO", help="A UPN, an object id, group:NAME, or a name in settings."
-    ),
-    click.option("--owner-email", metavar="ADDRESS", help="The owner's address."),
-    click.option("--unassign", is_flag=True, help="Leave without an owner."),
-    click.option("--status", metavar="WORD", help="New or Active; to close, use --close."),
-    click.option("--severity", metavar="WORD", help="High, Medium, Low or Informational."),
-    click.option(
-        "--close",
-        metavar="CLASS[:REASON]",
-        help="Close: tp, bp, fp:logic, fp:data or und; on Defender also tp:malware and so on.",
-    ),
-    click.option("--note", metavar="TEXT", help="The note to close with."),
-    click.option("--comment", multiple=True, metavar="TEXT", help="Add a comment."),
-    click.option("--title", metavar="TEXT", help="Set the title."),
-    click.option("--description", metavar="TEXT", help="Set the description."),
-    click.option("--summary", metavar="TEXT", help="Set the summary (Defender only)."),
-    click.option("--first-activity", metavar="TIME", help="Set the first activity's time."),
-    click.option("--last-activity", metavar="TIME", help="Set the last activity's time."),
+_EDITS: dict[tuple[str, ...], dict[str, Any]] = {
+    ("--add-tag", "--label"): {"multiple": True, "metavar": "TAG", "help": "Add a tag."},
+    ("--remove-tag",): {"multiple": True, "metavar": "TAG", "help": "Take a tag away."},
+    ("--rename-tag",): {"multiple": True, "metavar": "OLD=NEW", "help": "Rename a tag."},
+    ("--owner",): {
+        "metavar": "WHO",
+        "help": "A UPN, an object id, group:NAME, or a name in the settings.",
+    },
+    ("--owner-email",): {"metavar": "ADDRESS", "help": "The owner's address."},
+    ("--unassign",): {"is_flag": True, "help": "Leave without an owner."},
+    ("--status",): {"metavar": "WORD", "help": "New or Active; to close, use --close."},
+    ("--severity",): {"metavar": "WORD", "help": "High, Medium, Low or Informational."},
+    ("--close",): {
+        "metavar": "CLASS[:REASON]",
+        "help": "Close: tp, bp, fp:logic, fp:data or und; on Defender also tp:malware and so on.",
+    },
+    ("--note",): {"metavar": "TEXT", "help": "The note to close with."},
+    ("--comment",): {"multiple": True, "metavar": "TEXT", "help": "Add a comment."},
+    ("--title",): {"metavar": "TEXT", "help": "Set the title."},
+    ("--description",): {"metavar": "TEXT", "help": "Set the description."},
+    ("--summary",): {"metavar": "TEXT", "help": "Set the summary (Defender only)."},
+    ("--first-activity",): {"metavar": "TIME", "help": "Set the first activity's time."},
+    ("--last-activity",): {"metavar": "TIME", "help": "Set the last activity's time."},
+}
+_NEW = frozenset(
+    {
+        "--title",
+        "--severity",
+        "--status",
+        "--description",
+        "--add-tag",
+        "--owner",
+        "--owner-email",
+        "--first-activity",
+        "--last-activity",
+    }
 )
-_EDIT_NAMES = (
-    "add_tag remove_tag rename_tag owner owner_email unassign status severity close note comment"
-    " title description summary first_activity last_activity"
-).split()
+"""The edits that describe a new incident."""
 
 
 def profile(command: Command) -> Command:
-    """Give a command `choice`, without places: it reads settings and speaks to nobody."""
+    """Give a command `target`, without places: it reads settings and speaks to nobody."""
     return _with((*_PROFILE, _JSON), _choosing(command))
 
 
 def connection(command: Command) -> Command:
-    """Give a command `choice`."""
+    """Give a command `target`."""
     return _with((*_PROFILE, *_PLACES, _JSON), _choosing(command))
 
 
@@ -118,13 +128,26 @@ def selection(command: Command) -> Command:
 
 def edits(command: Command) -> Command:
     """Give a command `typed`: the edit options as typed, by name."""
+    return _typed(_EDITS, command)
+
+
+def description(command: Command) -> Command:
+    """Give a command `typed`, of the edit options those that describe a new incident."""
+    return _typed({names: how for names, how in _EDITS.items() if names[0] in _NEW}, command)
+
+
+def _typed(options: Mapping[tuple[str, ...], dict[str, Any]], command: Command) -> Command:
+    names = [spelled[0].removeprefix("--").replace("-", "_") for spelled in options]
 
     @wraps(command)
     def chosen(**given: Any) -> Any:
-        typed = {name: given.pop(name) for name in _EDIT_NAMES}
-        return command(typed=typed, **given)
+        return command(typed={name: given.pop(name) for name in names}, **given)
 
-    return _with(_EDITS, chosen)
+    made = (
+        click.option(*spelled, name, **how)
+        for name, (spelled, how) in zip(names, options.items(), strict=True)
+    )
+    return _with(tuple(made), chosen)
 
 
 def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
@@ -137,12 +160,12 @@ def _choosing(command: Command) -> Command:
     @wraps(command)
     def chosen(**given: Any) -> Any:
         root = _of_root()
-        told = {
-            name: given.pop(name) or root.get(name)
-            for name in Choice.__struct_fields__
-            if name in given
-        }
-        return command(choice=Choice(**told), **given)
+        told: dict[str, Any] = {}
+        for name in Target.__struct_fields__:
+            value = given.pop(name, None) or root.get(name)
+            if value:
+                told[name] = value
+        return command(target=Target(**told), **given)
 
     return chosen
 
@@ -159,7 +182,7 @@ def _condition(where: str | None, file: str | None) -> str | None:
         return where
     try:
         with click.open_file(file, encoding="utf-8-sig") as lines:
-            return lines.read()
+            return str(lines.read())
     except OSError as error:
         raise click.UsageError(f"--where-file {file}: {error.strerror}.") from error
     except UnicodeDecodeError as error:

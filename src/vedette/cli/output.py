@@ -12,7 +12,7 @@ import sys
 
 import click
 
-from vedette.report.clean import line
+from vedette.report.clean import line, lines
 
 SHOWN = 50
 """So many incidents a person at a terminal is shown before being told that there are more."""
@@ -37,13 +37,14 @@ def note(text: str) -> None:
 def error(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
     """Say what went wrong, and the way out."""
     _tolerant()
-    message = line(message)
+    message = lines(message)
     hint = line(hint) if hint else None
     if as_json:
         told = {"error": {"code": code, "message": message, "hint": hint}}
         click.echo(json.dumps(told, ensure_ascii=False), err=True)
         return
-    click.echo(f"vedette: {message}", err=True)
+    # indented, so that no message can pretend to be another one
+    click.echo(f"vedette: {message}".replace("\n", "\n  "), err=True)
     if hint:
         click.echo(f"  {hint}", err=True)
 
@@ -64,7 +65,8 @@ def width() -> int | None:
 
 
 def is_colourful() -> bool:
-    """Whether colours are welcome. https://no-color.org"""
+    """Whether colours are welcome."""
+    # https://no-color.org
     return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

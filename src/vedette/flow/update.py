@@ -113,7 +113,7 @@ def _decide(
     now = seen.incident
     wanted = _differs(dialect, now, edited(now, wish.edits))
     if not wanted:
-        return _landed(wish, now, tried)
+        return _landed(now, tried)
     if now.merged_into and not wish.merged:
         return Ended(outcome="skipped", error=f"merged into {now.merged_into} meanwhile")
     edits: tuple[Edit, ...] | None = wish.edits
@@ -124,9 +124,7 @@ def _decide(
     return _attempt(dialect, wish, now, edits)
 
 
-def _attempt(
-    dialect: Dialect, wish: Wish, now: Incident, edits: tuple[Edit, ...]
-) -> Ended | _Try:
+def _attempt(dialect: Dialect, wish: Wish, now: Incident, edits: tuple[Edit, ...]) -> Ended | _Try:
     fields = touched(edits)
     after = edited(now, edits)
     differing = _differs(dialect, now, after)
@@ -166,7 +164,7 @@ def _differs(dialect: Dialect, now: Incident, after: Incident) -> tuple[str, ...
     return tuple(n for n in names if not dialect.plane.same(n, held[n], wanted[n]))
 
 
-def _landed(wish: Wish, now: Incident, tried: Intent | None) -> Ended:
+def _landed(now: Incident, tried: Intent | None) -> Ended:
     if tried is None:
         return Ended(outcome="already", etag=version(now))
     return Ended(outcome="written", before=tried.before, after=tried.after, etag=version(now))

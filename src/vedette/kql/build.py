@@ -1,6 +1,4 @@
-"""
-From lark's tree to nodes: names found, kinds checked, literals read, all with their places.
-"""
+"""From lark's tree to nodes: names found, kinds checked, literals read, all with their places."""
 
 from __future__ import annotations
 
@@ -15,6 +13,7 @@ from vedette.kql.columns import in_condition, near
 from vedette.kql.functions import FUNCTIONS, NOT_YET, read_json
 from vedette.kql.kinds import reckoned
 from vedette.kql.literals import Place, bad
+from vedette.kql.values import in_range
 from vedette.model.select import (
     And,
     Between,
@@ -63,8 +62,8 @@ class Builder:
         """Return the whole condition; `| where` after `| where` is `and`."""
         terms: list[Made] = []
         for stage in tree.children:
-            if _is_token(stage):
-                continue
+            if isinstance(stage, str):
+                continue  # the table's name, or a leading `where`
             if stage.data == "let":
                 self._let(stage)
             elif stage.data == "latest":
@@ -138,7 +137,15 @@ class Builder:
         return _constant(literals.typed(children[0], _place(children[0])), _place(children[0]))
 
     def _dynamic(self, children: Any, _: int) -> Made:
-        return _constant(literals.dynamic(children[0], _place(children[0])), _place(children[0]))
+        place = _place(children[0])
+        constant = literals.dynamic(children[0], place)
+        held = None if constant.value is None else read_json(str(constant.value))
+        # one text or number says the same with dynamic() around it or without
+        return (
+            _constant(constant, place)
+            if held is None or isinstance(held, list | dict)
+            else (_element_of(held, place))
+        )
 
     # -- parts of bags and arrays
 
@@ -229,8 +236,9 @@ class Builder:
 
     def _searched(self, children: Any, depth: int) -> Made:
         left, right = self._made(children[0], depth), self._made(children[2], depth)
-        checks.searched(children[1], left, right, _place(children[1]))
-        return Made(Searched(_symbol(children[1]), left.node, right.node), "bool", left.place)
+        operator = _symbol(children[1])
+        checks.searched(operator, left, right, _place(children[1]))
+        return Made(Searched(operator, left.node, right.node), "bool", left.place)
 
     def _between(self, children: Any, depth: int) -> Made:
         value, low, high = (self._made(children[n], depth) for n in (0, 2, 3))
@@ -252,7 +260,9 @@ class Builder:
                 checks.searched(operator, left, option, place)
         else:
             options = [checks.compared(operator, left, option, place)[1] for option in options]
-        return Made(Chosen(operator, left.node, tuple(one.node for one in options)), "bool", left.place)
+        return Made(
+            Chosen(operator, left.node, tuple(one.node for one in options)), "bool", left.place
+        )
 
     def _options(self, tree: Any, depth: int) -> list[Made]:
         """Return one member of a list, or every element of a constant array."""
@@ -266,9 +276,11 @@ class Builder:
                 'to look into an array, write set_has_element(Tags, "x")',
             )
         several = read_json(str(made.node.value))
-        return [_element_of(one, made.place) for one in several] if isinstance(several, list) else [
-            _element_of(several, made.place)
-        ]
+        return (
+            [_element_of(one, made.place) for one in several]
+            if isinstance(several, list)
+            else [_element_of(several, made.place)]
+        )
 
     def _and_(self, children: Any, depth: int) -> Made:
         return self._join(And, children, depth)
@@ -300,6 +312,8 @@ _NATURAL: dict[type, Kind] = {bool: "bool", int: "int", float: "real", str: "str
 
 def _element_of(held: Any, place: Place) -> Made:
     kind = _NATURAL.get(type(held))
+    if kind == "int" and in_range(held) is None:
+        raise bad(place, "a number in it is larger than any KQL has")
     if kind is None:
         raise bad(place, "the elements of such a list are texts, numbers or truths")
     return _constant(Constant(kind, held), place)

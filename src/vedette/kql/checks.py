@@ -1,6 +1,4 @@
-"""
-What KQL would refuse, and what could never match: said with the place, before anything runs.
-"""
+"""What KQL would refuse, and what could never match: said with the place, before anything runs."""
 
 from __future__ import annotations
 
@@ -23,6 +21,7 @@ class Made(NamedTuple):
 
 
 _CAST = {"int": "toint", "real": "toreal", "string": "tostring", "bool": "tobool"}
+_RARE = ("", "Critical", "Draft")
 _ORDERS = ("<", "<=", ">", ">=", "between", "!between")
 _FOLDING = ("=~", "!~", "in~", "!in~")
 
@@ -56,7 +55,7 @@ def _uncomparable(operator: str, left: Made, right: Made, place: Place) -> BadCo
     for side in (left, right):
         column = _column(side.node)
         if operator in _ORDERS and column and column.words:
-            some = [word for word in column.words if word][:2]
+            some = [word for word in column.words if word not in _RARE][:2]
             listed = ", ".join(f'"{word}"' for word in some)
             return bad(
                 place,
@@ -90,6 +89,8 @@ def _towards(operator: str, left: Made, right: Made) -> str | None:
     if "timespan" in kinds and kinds & {"string", "int", "real"}:
         return "a timespan is written 7d, 1.5h or 30m"
     if "string" in kinds and kinds & {"int", "real"}:
+        if any(isinstance(one.node, Constant) and one.kind == "string" for one in (left, right)):
+            return "write the number without quotes"
         return "put quotes around the number, or toint() around the text"
     if "bool" in kinds:
         return "write it alone, or in not(...), or compare it with true"
@@ -104,7 +105,7 @@ def worded(operator: str, asked: Node, answers: Iterable[Made]) -> None:
     for answer in answers:
         held = answer.node
         if not isinstance(held, Constant) or not isinstance(held.value, str):
-            continue
+            continue  # nothing that could be a word
         small = {word.lower(): word for word in column.words}
         meant = small.get(held.value.lower())
         if meant == held.value or (meant is not None and operator in _FOLDING):
@@ -157,7 +158,8 @@ def readable(column: Column, place: Place, plane: str | None) -> None:
             f"{column.name} needs a read per incident, which list conditions do not do yet",
             column.instead,
         )
-    if column.cost == "log" and plane not in column.planes[: plane == "defender"]:
+    told = plane == "defender" and plane in column.planes
+    if column.cost == "log" and not told:
         raise bad(
             place,
             f"{column.name} is only in the log table; no list of incidents tells it",

@@ -120,7 +120,7 @@ _TABLE = (
     _log("TimeGenerated", "datetime", None, "when the log row was written",
          "use CreatedTime or LastModifiedTime"),
     _log("ClosedTime", "datetime", "closed", "when it was last closed",
-         "use LastModifiedTime with Status == \"Closed\""),
+         'use LastModifiedTime with Status == "Closed"'),
     _log("FirstModifiedTime", "datetime", None, "when anything first changed",
          "use CreatedTime or LastModifiedTime"),
     Column(name="ModifiedBy", type="string", json="modifiedBy", planes=DEFENDER, cost="log",

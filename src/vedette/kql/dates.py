@@ -20,7 +20,7 @@ _RFC = re.compile(
     r"(?:[A-Za-z]{3,9},\s*)?([0-9]{1,2})[ -]([A-Za-z]{3})[ -]([0-9]{4}|[0-9]{2})"
     r"\s+([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?\s*(?:GMT|UTC|Z)?"
 )
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
+_MONTHS = [*["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]]
 
 
 def moment(text: str) -> int | None:
@@ -42,7 +42,7 @@ def moment(text: str) -> int | None:
     return None
 
 
-def _whole(  # noqa: PLR0913 -- a date and a time have six parts
+def _whole(
     year: int, month: int, day: int, hour: str | None, minute: str | None, second: str | None
 ) -> int | None:
     try:

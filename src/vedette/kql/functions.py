@@ -122,15 +122,11 @@ def _length(held: Any) -> int | None:
     return len(held) if isinstance(held, list) else None
 
 
-def _holds(kind: Kind) -> Run:
+def _holds(several: Any, one: Any) -> bool | None:
     """Return whether an array holds a value; the kinds of both must agree, and their case."""
-
-    def run(several: Any, one: Any) -> bool | None:
-        if not isinstance(several, list):
-            return None
-        return any(type(held) is type(one) and held == one for held in several)
-
-    return run if kind != "datetime" else lambda *_: False
+    if not isinstance(several, list):
+        return None
+    return any(type(held) is type(one) and held == one for held in several)
 
 
 def _empty(held: Any) -> bool:
@@ -140,6 +136,11 @@ def _empty(held: Any) -> bool:
 def _null(kind: Kind) -> Run:
     # https://learn.microsoft.com/kusto/query/scalar-data-types/null-values: no null strings
     return (lambda _: False) if kind == "string" else (lambda held: held is None)
+
+
+def _not_null(kind: Kind) -> Run:
+    null = _null(kind)
+    return lambda held: not null(held)
 
 
 def _plain(run: Run) -> Callable[[Kind], Run]:
@@ -174,12 +175,12 @@ FUNCTIONS: Mapping[str, Function] = {
     "strlen": _one(_of_text(len), "int", TEXT),
     "array_length": _one(_plain(_length), "int", _DYNAMIC),
     "set_has_element": Function(
-        takes=(_DYNAMIC, _ORDINARY - {"dynamic"}), gives="bool", run=_holds
+        takes=(_DYNAMIC, _ORDINARY - {"dynamic"}), gives="bool", run=_plain(_holds)
     ),
     "isempty": _one(_plain(_empty), "bool"),
     "isnotempty": _one(_plain(lambda held: not _empty(held)), "bool"),
     "isnull": _one(_null, "bool"),
-    "isnotnull": _one(lambda kind: lambda held, null=_null(kind): not null(held), "bool"),
+    "isnotnull": _one(_not_null, "bool"),
 }
 """The functions by name; `not` is a word of the language here."""
 

@@ -142,11 +142,10 @@ def dynamic(written: str, place: Place) -> Constant:
 
     try:
         held = functions.read_json(_SINGLE.sub(doubled, inner))
-    except (msgspec.DecodeError, RecursionError, ValueError) as error:
-        raise bad(
-            place, f"{_cut(inner)!r} is no JSON", 'write dynamic(["one", "two"])'
-        ) from error
-    return Constant("dynamic", None if held is None else values.json(held))
+        json = None if held is None else values.json(held)
+    except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
+        raise bad(place, f"{_cut(inner)!r} is no JSON", 'write dynamic(["one", "two"])') from error
+    return Constant("dynamic", json)
 
 
 def spelled(constant: Constant) -> str:

@@ -75,9 +75,7 @@ _UNITS: tuple[tuple[str, int, str], ...] = (
     ("microsecond", 10, "micro micros microsec microseconds"),
     ("tick", 1, "ticks"),
 )
-UNITS = {
-    name: length for short, length, others in _UNITS for name in (short, *others.split())
-}
+UNITS = {name: length for short, length, others in _UNITS for name in (short, *others.split())}
 """Every unit a timespan may be written in, in ticks."""
 
 
@@ -88,8 +86,8 @@ def spelled_span(length: int) -> str:
     if size == 0:
         return "0s"
     unit, one = next((unit, one) for unit, one, _ in _UNITS if size % one == 0)
-    # many seconds and some fraction read better as a clock than as a million ticks
-    if size // one > 9999 and one < SECOND:
+    # a great many of a small unit read better as a clock
+    if size // one > 999 and one < DAY:
         return f"{sign}time({clock(size)})"
     return f"{sign}{size // one}{unit}"
 

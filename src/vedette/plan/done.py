@@ -1,6 +1,4 @@
-"""
-What a run did: the journal's and the run file's common value, and what undo starts from.
-"""
+"""What a run did: the journal's and the run file's common value, and what undo starts from."""
 
 from __future__ import annotations
 

@@ -64,8 +64,8 @@ def opened(data: bytes) -> Plan:
     data = data.removeprefix(_BOM)
     try:
         _recognise(data)
-        _refuse_twice(data)
         plan = msgspec.json.decode(data, type=Plan)
+        _refuse_twice(data)
         for number, raw in enumerate(plan.steps):
             _examine(number, raw)
     except msgspec.ValidationError as error:

@@ -246,7 +246,8 @@ def _closing(place: str, count: int, opens: int | None) -> Trip | None:
     if of < FEW:
         if count < of:
             return None
-        limit, message = "not all", f"closes all of the {of} open incidents"
+        what = "the only open incident" if of == 1 else f"all of the {of} open incidents"
+        limit, message = "not all", f"closes {what}"
     elif count * 100 <= CLOSES * of:
         return None
     else:

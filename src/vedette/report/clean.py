@@ -76,11 +76,12 @@ def exact(value: object, *, indent: int = 0) -> str:
     escaped. Half a surrogate pair, which no UTF-8 can hold, stays an escape too.
     """
     try:
-        text = msgspec.json.encode(value).decode()
+        data = msgspec.json.encode(value)
     except UnicodeEncodeError:
-        text = json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":"))
-    if indent:
-        text = msgspec.json.format(_RAW_IN_JSON.sub(_escaped, text), indent=indent)
+        plain = msgspec.to_builtins(value)
+        text = json.dumps(plain, ensure_ascii=False, indent=indent or None)
+    else:
+        text = (msgspec.json.format(data, indent=indent) if indent else data).decode()
     return _RAW_IN_JSON.sub(_escaped, text)
 
 
@@ -101,6 +102,3 @@ def _escaped(found: re.Match[str]) -> str:
     number -= 0x10000
     return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"
 
-
-def _plain(value: object) -> object:
-    return msgspec.to_builtins(value)

@@ -137,9 +137,9 @@ def _head(plan: Plan) -> list[str]:
     scope = plan.scope
     return [
         f"Plan {line(plan.id)}, from {line(plan.source)}",
-        f"made {moment(plan.made)} by {line(plan.by)} as {line(plan.principal)},"
-        f" profile {line(scope.profile)}, dialect {line(scope.dialect)}",
-        f"{line(plan.digest)}" if plan.digest else "not sealed",
+        f"made {moment(plan.made)} by {line(plan.by)} as {line(plan.principal)}",
+        f"profile {line(scope.profile)}, dialect {line(scope.dialect)}",
+        line(plan.digest) if plan.digest else "not sealed",
     ]
 
 

@@ -58,14 +58,12 @@ async def edits(wanted: Wanted, link: Link) -> tuple[Edit, ...]:
     """
     _consistent(wanted)
     planes = [dialect.plane for dialect in link.dialects.values()]
-    return tuple(
-        [
-            *_tags(wanted),
-            *await _owner(wanted, link),
-            *_words(wanted, planes),
-            *_texts(wanted),
-            *(AddComment(message=_said(text)) for text in wanted.comment),
-        ]
+    return (
+        *_tags(wanted),
+        *await _owner(wanted, link),
+        *_words(wanted, planes),
+        *_texts(wanted),
+        *(AddComment(message=_said(text)) for text in wanted.comment),
     )
 
 

@@ -150,7 +150,7 @@ def _counting_open(bounds: tuple[Bound, ...]) -> tuple[Bound, ...]:
         for bound in bounds
         if bound.field == "status"
         and (
-            (bound.operator == "eq" and _OPEN <= set(bound.values))
+            (bound.operator == "eq" and set(bound.values) >= _OPEN)
             or (bound.operator == "ne" and set(bound.values) == {Status.CLOSED.value})
         )
     )

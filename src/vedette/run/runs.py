@@ -46,7 +46,7 @@ class Finished(Struct, frozen=True, kw_only=True):
     resumed: bool
 
 
-async def apply(
+async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at the call
     link: Link,
     plan: Plan,
     data: bytes,

@@ -19,13 +19,16 @@ from vedette.wire.http import Call, Reply
 
 
 class Authorizer(Protocol):
-    """Gives the value of the Authorization header for a host."""
+    """Gives the value of the Authorization header for a host (with its port, if it has one)."""
 
     def current(self, host: str) -> str | None:
         """Return it where it is at hand and fresh."""
 
     async def authorization(self, host: str, *, fresh: bool, claims: str | None) -> str:
         """Return it, asking for a token where needed; `fresh` forgets the one at hand."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
 
 
 class HttpSender:
@@ -53,7 +56,7 @@ class HttpSender:
     async def send(self, call: Call, *, fresh: bool = False, claims: str | None = None) -> Reply:
         """Send one call and read its whole reply. Raises `Unreachable` where none came."""
         url = URL(call.url, encoded=True)
-        host = url.raw_host or ""
+        host = url.raw_authority
         authorization = None if fresh else self._authorizer.current(host)
         if authorization is None:
             authorization = await self._authorizer.authorization(host, fresh=fresh, claims=claims)
@@ -77,6 +80,7 @@ class HttpSender:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._authorizer.close()
         if self._session is not None:
             await self._session.close()
             await asyncio.sleep(0)

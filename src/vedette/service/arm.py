@@ -38,6 +38,7 @@ class Tongue(Struct, frozen=True, kw_only=True):
     spell_comment: Callable[[Comment, str, Place, str], dict[str, Any]]
     heard_comment: Callable[[Mapping[str, Any]], str]
     comment_delete_since: str | None
+    is_patched: bool = False
 
 
 class Collection:
@@ -45,6 +46,11 @@ class Collection:
 
     def __init__(self, tongue: Tongue) -> None:
         self._tongue = tongue
+
+    @property
+    def is_patched(self) -> bool:
+        """Whether PATCH is offered, which Microsoft's own service does not."""
+        return self._tongue.is_patched
 
     def list(self, ask: Ask, *at: str) -> Answer:
         """Return a page, newest first unless asked otherwise."""
@@ -282,5 +288,6 @@ INCIDENTS = Collection(
         spell_comment=_spell_comment,
         heard_comment=bodies.heard_comment,
         comment_delete_since="2021-04-01",
+        is_patched=True,
     )
 )

@@ -63,8 +63,15 @@ def number(
     raise Fault(400, "BadRequest", f"Invalid value for {name}: '{told[:40]}'.")
 
 
-def link(base: str, ask: Ask, names: Sequence[str], tail: tuple[str, str]) -> str:
+def link(
+    base: str,
+    ask: Ask,
+    names: Sequence[str],
+    tail: tuple[str, str],
+    *,
+    readable: str = _READABLE,
+) -> str:
     """Return the next page's address: the query as it was asked, `$` literal, then the token."""
     kept = [(name, ask.query[name.lower()]) for name in names if name.lower() in ask.query]
-    query = "&".join(f"{name}={quote(value, safe=_READABLE)}" for name, value in (*kept, tail))
+    query = "&".join(f"{name}={quote(value, safe=readable)}" for name, value in (*kept, tail))
     return f"{base}?{query}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -39,12 +40,16 @@ class Workspace(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """An incident as it is kept: `xdr` is its number on Defender, if it is there at all."""
+    """
+    An incident as it is kept: `xdr` is its number on Defender, if it is there at all, and
+    `redirect` that of the incident it was merged into.
+    """
 
     serial: int
     workspace: int
     incident: Incident
     xdr: int | None = None
+    redirect: int | None = None
 
 
 _WORKSPACE = (
@@ -104,6 +109,7 @@ class Order(Struct, frozen=True, kw_only=True):
     descending: bool = True
 
 
+_KEPT = "serial, workspace, record, xdr, redirect"
 _COLUMNS = {
     "created": "created",
     "modified": "modified",
@@ -130,7 +136,7 @@ class Records:
     def named(self, workspace: Workspace, name: str) -> Kept | None:
         """Return the incident with this ARM name."""
         row = self.connection.execute(
-            "SELECT serial, workspace, record, xdr FROM incident WHERE workspace = ? AND name = ?",
+            f"SELECT {_KEPT} FROM incident WHERE workspace = ? AND name = ?",
             (workspace.serial, name),
         ).fetchone()
         return None if row is None else _kept(row)
@@ -138,7 +144,7 @@ class Records:
     def on_defender(self, tenant: str, xdr: int) -> Kept | None:
         """Return the incident with this number on the tenant's Defender."""
         row = self.connection.execute(
-            "SELECT serial, workspace, record, xdr FROM incident WHERE tenant = ? AND xdr = ?",
+            f"SELECT {_KEPT} FROM incident WHERE tenant = ? AND xdr = ?",
             (tenant, xdr),
         ).fetchone()
         return None if row is None else _kept(row)
@@ -148,9 +154,9 @@ class Records:
         place: Workspace | str,
         *,
         order: Order,
-        after: tuple[object, int] | None = None,
+        after: tuple[str | int, int] | None = None,
         where: tuple[str, Sequence[object]] = ("", ()),
-    ) -> Iterator[tuple[Kept, tuple[object, int]]]:
+    ) -> Iterator[tuple[Kept, tuple[str | int, int]]]:
         """
         Give the incidents of a workspace, or of a tenant's Defender, in order, each with the
         key from which a later list goes on. `where` is SQL that narrows them.
@@ -170,12 +176,12 @@ class Records:
             arguments.extend(where[1])
         # Nothing of the caller's is in this text: columns and signs come from tables above.
         rows = self.connection.execute(
-            f"SELECT serial, workspace, record, xdr, {column}, {tie} FROM incident"  # noqa: S608
+            f"SELECT {column}, {tie}, {_KEPT} FROM incident"  # noqa: S608
             f" WHERE {' AND '.join(conditions)} ORDER BY {column} {way}, {tie} {way}",
             arguments,
         )
-        for serial, workspace, record, xdr, key, number in rows:
-            yield _kept((serial, workspace, record, xdr)), (key, number)
+        for key, number, *row in rows:
+            yield _kept(row), (key, number)
 
     # ---- writing
 
@@ -338,13 +344,13 @@ class Records:
 
 
 def taken(
-    found: Iterator[tuple[Kept, tuple[object, int]]],
+    found: Iterator[tuple[Kept, tuple[str | int, int]]],
     top: int,
     holds: Callable[[Kept], bool] | None,
-) -> tuple[list[Kept], tuple[object, int] | None]:
+) -> tuple[list[Kept], tuple[str | int, int] | None]:
     """Return the first `top` that hold, and the key to go on from when there are more."""
     page: list[Kept] = []
-    last: tuple[object, int] | None = None
+    last: tuple[str | int, int] | None = None
     for kept, key in found:
         if holds is not None and not holds(kept):
             continue
@@ -355,19 +361,25 @@ def taken(
     return page, None
 
 
-def _kept(row: Sequence[object]) -> Kept:
-    serial, workspace, record, xdr = row
-    return Kept(serial=serial, workspace=workspace, incident=_decode(record), xdr=xdr)  # type: ignore[arg-type]  # rows are untyped; the schema is not
+def _kept(row: Sequence[Any]) -> Kept:
+    serial, workspace, record, xdr, redirect = row
+    return Kept(
+        serial=serial,
+        workspace=workspace,
+        incident=_decode(record),
+        xdr=xdr,
+        redirect=redirect,
+    )
 
 
-def _comment(row: Sequence[object]) -> Comment:
+def _comment(row: Sequence[Any]) -> Comment:
     serial, id, tag, created, modified, message, author = row
     return Comment(
-        serial=serial,  # type: ignore[arg-type]  # as above
-        id=str(id),
-        etag=str(tag),
-        created=str(created),
-        modified=str(modified),
-        message=str(message),
-        author=msgspec.json.decode(author, type=Author),  # type: ignore[arg-type]  # as above
+        serial=serial,
+        id=id,
+        etag=tag,
+        created=created,
+        modified=modified,
+        message=message,
+        author=msgspec.json.decode(author, type=Author),
     )

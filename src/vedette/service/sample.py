@@ -51,6 +51,7 @@ class _Made(Struct, frozen=True, kw_only=True):
 
     workspace: int
     xdr: int | None
+    redirect: int | None
     created: int
     modified: int
     incident: Incident
@@ -85,8 +86,8 @@ def fill(
 
 def _insert(connection: sqlite3.Connection, chunk: list[_Made], serial: int) -> int:
     connection.executemany(
-        "INSERT INTO incident (serial, workspace, name, number, tenant, xdr, status, severity,"
-        " created, modified, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO incident (serial, workspace, name, number, tenant, xdr, redirect, status,"
+        " severity, created, modified, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (
                 place,
@@ -95,6 +96,7 @@ def _insert(connection: sqlite3.Connection, chunk: list[_Made], serial: int) -> 
                 made.incident.number,
                 cast.TENANT,
                 made.xdr,
+                made.redirect,
                 made.incident.status,
                 made.incident.severity,
                 made.created,
@@ -144,7 +146,7 @@ class _Sampler:
             Owner(object_id=cast.id_of("group", alias), name=name, kind="Group")
             for alias, name in cast.GROUPS
         ]
-        self.mergers: deque[int] = deque(maxlen=20)
+        self.mergers: deque[tuple[int, int]] = deque(maxlen=20)
         self.weights = [_WEIGHTS[template.severity] for template in TEMPLATES]
 
     def remember(self, connection: sqlite3.Connection) -> None:
@@ -178,7 +180,8 @@ class _Sampler:
             xdr = self.xdr
             self.xdr += draw.randrange(1, 9)
         created = self.now - age
-        told = self._told(age, xdr, template)
+        merger = self._merger(xdr)
+        told = self._merged(merger) if merger else self._told(age, xdr, number, template)
         lag = int(age * draw.random() ** 3) if told["status"] != "New" else draw.randrange(9 * TICKS)
         comments = self._comments(created, lag)
         modified = created + min(lag, age)
@@ -202,27 +205,38 @@ class _Sampler:
         return _Made(
             workspace=workspace,
             xdr=xdr,
+            redirect=merger[0] if merger else None,
             created=created,
             modified=modified,
             incident=incident,
             comments=comments,
         )
 
-    def _told(self, age: int, xdr: int | None, template: Template) -> dict[str, object]:
-        """Return what people (and merging) made of it so far."""
+    def _merger(self, xdr: int | None) -> tuple[int, int] | None:
+        """Return the older incident that this one was merged into, if it was."""
+        if xdr is None or len(self.mergers) < 4 or self.draw.random() >= 0.025:
+            return None
+        return self.draw.choice(self.mergers)
+
+    def _merged(self, merger: tuple[int, int]) -> dict[str, object]:
+        return {
+            "status": "Closed",
+            "classification": "Undetermined",
+            "auto_tags": ("Redirected",),
+            "merged_into": f"soc-eu#{merger[1]}",
+            "modified_by": "Microsoft 365 Defender-AlertCorrelation",
+        }
+
+    def _told(
+        self, age: int, xdr: int | None, number: int, template: Template
+    ) -> dict[str, object]:
+        """Return what people made of it so far."""
         draw = self.draw
         told: dict[str, object] = {"tags": self._tags(template), "auto_tags": self._auto_tags()}
-        if xdr is not None and len(self.mergers) > 3 and draw.random() < 0.025:
-            return told | {
-                "status": "Closed",
-                "auto_tags": ("Redirected",),
-                "merged_into": str(draw.choice(self.mergers)),
-                "modified_by": "Microsoft 365 Defender-AlertCorrelation",
-            }
         if draw.random() < 0.18 + 0.5 * min(1.0, age / (45 * _DAY)):
             return told | self._closed(xdr)
         if xdr is not None:
-            self.mergers.append(xdr)
+            self.mergers.append((xdr, number))
         status = "Active" if draw.random() < 0.36 else "New"
         owned = 0.95 if status == "Active" else 0.1
         return told | {"status": status, "owner": self._owner(owned), "modified_by": "Alert grouping"}

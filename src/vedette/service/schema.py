@@ -37,14 +37,18 @@ _TABLES = (
     # not sort; the record holds the text.
     """CREATE TABLE incident (
         serial INTEGER PRIMARY KEY, workspace INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE,
-        number INTEGER NOT NULL, tenant TEXT NOT NULL, xdr INTEGER,
+        number INTEGER NOT NULL, tenant TEXT NOT NULL, xdr INTEGER, redirect INTEGER,
         status TEXT NOT NULL, severity TEXT NOT NULL,
         created INTEGER NOT NULL, modified INTEGER NOT NULL, record BLOB NOT NULL,
         UNIQUE (workspace, name), UNIQUE (workspace, number)
     )""",
     "CREATE INDEX incident_created ON incident (workspace, created, number)",
     "CREATE INDEX incident_modified ON incident (workspace, modified, number)",
-    """CREATE UNIQUE INDEX incident_xdr ON incident (tenant, xdr) WHERE xdr IS NOT NULL""",
+    "CREATE UNIQUE INDEX incident_xdr ON incident (tenant, xdr) WHERE xdr IS NOT NULL",
+    """CREATE INDEX incident_xdr_created ON incident (tenant, created, xdr)
+        WHERE xdr IS NOT NULL""",
+    """CREATE INDEX incident_xdr_modified ON incident (tenant, modified, xdr)
+        WHERE xdr IS NOT NULL""",
     """CREATE TABLE comment (
         serial INTEGER PRIMARY KEY, incident INTEGER NOT NULL, id TEXT NOT NULL COLLATE NOCASE,
         etag TEXT NOT NULL, created TEXT NOT NULL, modified TEXT NOT NULL,

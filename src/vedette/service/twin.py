@@ -1,5 +1,5 @@
 """
-One incident, two planes: what Defender makes of what Sentinel was told, and the other way.
+One incident, two planes: what Defender leaves of what Sentinel was told.
 
 https://learn.microsoft.com/azure/sentinel/microsoft-365-defender-sentinel-integration
 """
@@ -45,13 +45,6 @@ def told_on_sentinel(before: Incident, after: Incident) -> Incident:
     if after.reason == before.reason:
         return after
     return replace(after, reason=REASONS.get(after.classification or "", after.reason))
-
-
-def told_on_defender(before: Incident, after: Incident) -> Incident:
-    """Return what Sentinel shows of a write on Defender: the reason that belongs to it."""
-    if after.classification == before.classification and after.status == before.status:
-        return after
-    return replace(after, reason=REASONS.get(after.classification or ""))
 
 
 def provider_url(kept: Kept, tenant: str) -> str | None:

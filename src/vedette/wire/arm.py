@@ -26,6 +26,23 @@ PROVIDER = "/providers/Microsoft.SecurityInsights"
 _MOST = 1_000
 _VERSION = re.compile(r"([?&])api-version=[^&]*", re.IGNORECASE)
 
+WRITABLE = frozenset(
+    {
+        "title",
+        "description",
+        "severity",
+        "status",
+        "classification",
+        "reason",
+        "note",
+        "tags",
+        "owner",
+        "firstActivity",
+        "lastActivity",
+    }
+)
+"""What can be written on ARM's planes, by JSON name."""
+
 _raws = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
@@ -150,6 +167,14 @@ class Arm:
     def comments(self, id: str) -> Call:
         """Ask for the comments."""
         return Call(method="GET", url=self._at(id, "comments"))
+
+    def alerts(self, id: str) -> Call:
+        """Ask for the alerts behind an incident; it reads, and costs as a write."""
+        return Call(method="POST", url=self._at(id, "alerts"), kind="write")
+
+    def entities(self, id: str) -> Call:
+        """Ask for the entities of an incident; it reads, and costs as a write."""
+        return Call(method="POST", url=self._at(id, "entities"), kind="write")
 
     def said(self, reply: Reply) -> tuple[tuple[Said, ...], str | None]:
         """Understand comments, or one of them, and the link to more."""

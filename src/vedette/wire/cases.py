@@ -26,20 +26,18 @@ from vedette.model import (
     Status,
 )
 from vedette.model.select import Bound
-from vedette.wire import odata
-from vedette.wire.arm import PROVIDER, Arm, edited
+from vedette.wire.arm import PROVIDER, WRITABLE, Arm, edited
 from vedette.wire.bodies import (
     Author,
     a_moment,
     a_text,
     a_word,
     bag,
-    body,
-    envelope,
     fresh,
     heard_comment,
     refused,
 )
+from vedette.wire.bounds import narrow
 from vedette.wire.dialect import Place
 from vedette.wire.loose import count, moment, text, texts, word, words
 
@@ -83,21 +81,7 @@ PLANE = Plane(
         "TruePositive": Closing(classification=Classification.TRUE_POSITIVE.value),
         "FalsePositive": Closing(classification=Classification.FALSE_POSITIVE.value),
     },
-    writable=frozenset(
-        {
-            "title",
-            "description",
-            "severity",
-            "status",
-            "classification",
-            "reason",
-            "note",
-            "tags",
-            "owner",
-            "firstActivity",
-            "lastActivity",
-        }
-    ),
+    writable=WRITABLE,
     severities=tuple(SEVERITIES),
     statuses=tuple(STATUSES),
 )
@@ -119,7 +103,7 @@ class Cases(Arm):
 
 
 def _narrow(bounds: tuple[Bound, ...]) -> str | None:
-    return odata.narrow(bounds, "cases")
+    return narrow(bounds, "cases")
 
 
 def decode(document: Mapping[str, Any], place: Place) -> Incident:
@@ -129,10 +113,7 @@ def decode(document: Mapping[str, Any], place: Place) -> Incident:
     name = text(document.get("name")) or (text(document.get("id")) or "").rpartition("/")[2]
     number = count(said.get("caseNumber"))
     alerts = said.get("relatedAlertIds")
-    told = {
-        attribute: text(said.get(spoken)) if table is None else word(table, said.get(spoken))
-        for attribute, spoken, _, table in _TEXTS
-    }
+    told = _told(said)
     closed_as = word(_REASONS, said.get("closeReason"))
     return Incident(
         key=f"{place.name}#{name if number is None else number}",
@@ -157,6 +138,13 @@ def decode(document: Mapping[str, Any], place: Place) -> Incident:
         status=told.pop("status") or "",
         **told,  # type: ignore[arg-type]  # the rest are texts or None, as their fields are
     )
+
+
+def _told(said: Mapping[str, Any]) -> dict[str, str | None]:
+    return {
+        attribute: text(said.get(spoken)) if table is None else word(table, said.get(spoken))
+        for attribute, spoken, _, table in _TEXTS
+    }
 
 
 def _listed(said: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
@@ -225,9 +213,7 @@ def _spelled_owner(received: object, owner: Owner | None) -> dict[str, Any]:
     }
 
 
-def _spelled_labels(
-    received: object, before: tuple[str, ...], after: tuple[str, ...]
-) -> list[Any]:
+def _spelled_labels(received: object, before: tuple[str, ...], after: tuple[str, ...]) -> list[Any]:
     entries = received if isinstance(received, list) else []
     kept = edited(entries, {*before} - {*after}, lambda entry: entry)
     return [*kept, *(tag for tag in after if tag not in before)]
@@ -256,7 +242,6 @@ def spell(
     labels are people's and the service's together.
     """
     owner = incident.owner
-    alerts = incident.alerts or len(alert_ids)
     properties = {
         "lastUpdatedTimeUtc": incident.modified,
         "createdTimeUtc": incident.created,
@@ -276,7 +261,7 @@ def spell(
         "caseNumber": incident.number,
         "lastComment": last_comment,
         "totalComments": incident.comments or 0,
-        "metrics": {"SecurityAlert": alerts},
+        "metrics": {"SecurityAlert": incident.alerts or len(alert_ids)},
     }
     return {
         "id": arm_id(place, incident.id),
@@ -302,9 +287,7 @@ _MEANT = {
 } | {reason: (Classification.UNDETERMINED.value, reason) for reason in _BARE}
 
 
-def heard(
-    document: Mapping[str, Any], current: Incident | None, place: Place, id: str
-) -> Incident:
+def heard(document: Mapping[str, Any], current: Incident | None, place: Place, id: str) -> Incident:
     """
     Return what the incident is to be after a PUT of a case: the writable bag is replaced, the
     etag is mandatory, and what the service owns is ignored. A new one has no number yet.
@@ -406,11 +389,9 @@ __all__ = [
     "PLANE",
     "Cases",
     "arm_id",
-    "body",
     "changes",
     "decode",
     "encode",
-    "envelope",
     "heard",
     "heard_comment",
     "spell",

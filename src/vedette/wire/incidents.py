@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from vedette.model import Classification, Incident, Owner, Status
 from vedette.model.select import Bound
-from vedette.wire import odata
 from vedette.wire.arm import PROVIDER, Arm
 from vedette.wire.bodies import (
     Author,
@@ -26,11 +25,13 @@ from vedette.wire.bodies import (
     heard_comment,
     refused,
 )
+from vedette.wire.bounds import narrow
 from vedette.wire.dialect import Place
 from vedette.wire.sentinel import (
     OWNER,
     PLANE,
     PLANE_ONBOARDED,
+    REASONS,
     SENTINEL,
     TEXTS,
     changes,
@@ -65,7 +66,7 @@ class Incidents(Arm):
 
 
 def _narrow(bounds: tuple[Bound, ...]) -> str | None:
-    return odata.narrow(bounds, "sentinel")
+    return narrow(bounds, "sentinel")
 
 
 # ---- the service's side
@@ -74,6 +75,7 @@ _PORTAL = "https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Inc
 _TYPE = "Microsoft.SecurityInsights/Incidents"
 # How the service orders what is in TEXTS: these stand before owner and labels.
 _BEFORE_OWNER = 7
+_REASON = "classificationReason"
 _LONGEST_DESCRIPTION = 5_000
 
 
@@ -102,18 +104,12 @@ def spell(
     """
     said = [(spoken, getattr(incident, attribute)) for attribute, spoken, _ in TEXTS]
     # A case may have been closed for a reason that no incident knows.
-    said = [(s, v) for s, v in said if s != "classificationReason" or v is None or v in REASONS]
-    owner = incident.owner
-    members = {spoken: owner and getattr(owner, attribute) for attribute, spoken in OWNER.items()}
-    if _is_old(api_version):
-        del members["ownerType"]
-    labels = [{"labelName": tag, "labelType": "User"} for tag in incident.tags]
-    labels += [{"labelName": tag, "labelType": "AutoAssigned"} for tag in incident.auto_tags]
+    said = [(s, None if s == _REASON and v not in REASONS else v) for s, v in said]
     named = arm_id(place, incident.id)
     properties = {
         **{spoken: value for spoken, value in said[:_BEFORE_OWNER] if value is not None},
-        "owner": members,
-        "labels": labels,
+        "owner": _spelled_owner(incident.owner, api_version),
+        "labels": _spelled_labels(incident),
         **{spoken: value for spoken, value in said[_BEFORE_OWNER:] if value is not None},
         "lastModifiedTimeUtc": incident.modified,
         "createdTimeUtc": incident.created,
@@ -134,6 +130,18 @@ def spell(
         "type": _TYPE,
         "properties": properties,
     }
+
+
+def _spelled_owner(owner: Owner | None, api_version: str) -> dict[str, str | None]:
+    known = OWNER.items()
+    if _is_old(api_version):
+        return {n: getattr(owner, a, None) for a, n in known if n != "ownerType"}
+    return {n: getattr(owner, a, None) for a, n in known}
+
+
+def _spelled_labels(incident: Incident) -> list[dict[str, str]]:
+    labels = [{"labelName": tag, "labelType": "User"} for tag in incident.tags]
+    return labels + [{"labelName": t, "labelType": "AutoAssigned"} for t in incident.auto_tags]
 
 
 def _beside(

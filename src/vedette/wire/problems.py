@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -304,9 +303,26 @@ def retry_after(reply: Reply, now_epoch: float) -> float | None:
     told = reply.headers.get("retry-after", "").strip()
     if _SECONDS.fullmatch(told):
         return float(told)
-    try:
-        at = parsedate_to_datetime(told[:64])
-        wait = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now_epoch
-    except (ValueError, TypeError, IndexError, OverflowError):
+    at = _date(told)
+    return None if at is None or not math.isfinite(now_epoch) else max(0.0, at - now_epoch)
+
+
+# https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7: the form that may be sent.
+_DATE = re.compile(
+    r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT",
+    re.ASCII,
+)
+_MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+def _date(told: str) -> float | None:
+    found = _DATE.fullmatch(told)
+    if found is None or found[2] not in _MONTHS:
         return None
-    return max(0.0, wait) if math.isfinite(wait) else None
+    day, _, year, hour, minute, second = found.groups()
+    month = _MONTHS.index(found[2]) + 1
+    try:
+        at = datetime(int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=UTC)
+    except ValueError:
+        return None
+    return at.timestamp()

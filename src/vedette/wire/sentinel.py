@@ -24,7 +24,7 @@ from vedette.model import (
     Severity,
     Status,
 )
-from vedette.wire.arm import edited
+from vedette.wire.arm import WRITABLE, edited
 from vedette.wire.dialect import Place
 from vedette.wire.loose import count, moment, text, texts, word, words
 
@@ -84,21 +84,7 @@ PLANE = Plane(
     name="sentinel",
     guarded=True,
     closings=_closings(),
-    writable=frozenset(
-        {
-            "title",
-            "description",
-            "severity",
-            "status",
-            "classification",
-            "reason",
-            "note",
-            "tags",
-            "owner",
-            "firstActivity",
-            "lastActivity",
-        }
-    ),
+    writable=WRITABLE,
     severities=tuple(SEVERITIES),
     statuses=tuple(STATUSES),
 )
@@ -116,18 +102,15 @@ PLANE_ONBOARDED = replace(
 
 def decode(document: Mapping[str, Any], place: Place) -> Incident:
     """Return the incident in a document; nothing in it is refused."""
-    properties = document.get("properties")
-    said: Mapping[str, Any] = properties if type(properties) is dict else {}
-    more = said.get("additionalData")
-    beside: Mapping[str, Any] = more if type(more) is dict else {}
+    said = _inner(document, "properties")
+    beside = _inner(said, "additionalData")
     name = text(document.get("name")) or (text(document.get("id")) or "").rpartition("/")[2]
     number = count(said.get("incidentNumber"))
     tags, auto_tags = _labels(said.get("labels"))
     provider = text(said.get("providerName"))
     provider_id = text(said.get("providerIncidentId"))
     twin = _xdr(place, provider_id) if provider and provider != SENTINEL else None
-    told = {attribute: text(said.get(spoken)) for attribute, spoken in _PLAIN}
-    told |= {attribute: word(table, said.get(spoken)) for attribute, spoken, table in _WORDS}
+    told = _told(said)
     return Incident(
         key=f"{place.name}#{name if number is None else number}",
         id=name,
@@ -157,6 +140,18 @@ def decode(document: Mapping[str, Any], place: Place) -> Incident:
         status=told.pop("status") or "",
         **told,  # type: ignore[arg-type]  # the rest are texts or None, as their fields are
     )
+
+
+def _inner(outer: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inner = outer.get(name)
+    return inner if type(inner) is dict else {}
+
+
+def _told(said: Mapping[str, Any]) -> dict[str, str | None]:
+    told = {attribute: text(said.get(spoken)) for attribute, spoken in _PLAIN}
+    for attribute, spoken, table in _WORDS:
+        told[attribute] = word(table, said.get(spoken))
+    return told
 
 
 def _listed(beside: Mapping[str, Any], name: str) -> tuple[str, ...] | None:

@@ -1,0 +1,102 @@
+"""From options to a connection: settings, profile, link and journal, closed again at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vedette.cli import output
+from vedette.cli.options import Target
+from vedette.cli.progress import Watch
+from vedette.cli.verdict import Stopped
+from vedette.plan.plan import Scope
+from vedette.run import folders
+from vedette.run.choice import choose
+from vedette.run.link import Link
+from vedette.run.profile import Profile
+from vedette.run.settings import Settings, load
+from vedette.store.journal import Journal
+
+T = TypeVar("T")
+
+
+def settings(target: Target) -> Settings:
+    """Return what is configured."""
+    return load(
+        explicit=Path(target.settings) if target.settings else None,
+        folder=Path.cwd(),
+        config=folders.config(),
+        environ=os.environ,
+    )
+
+
+def profile(target: Target, scope: Scope | None = None) -> Profile:
+    """
+    Return the connection that is meant. `scope` is what a plan or run was made for: unless
+    another profile is named, its own is used where there is one of that name.
+    """
+    known = settings(target)
+    name, dialect = target.profile, target.dialect
+    if scope is not None:
+        dialect = dialect or scope.dialect
+        if name is None and scope.profile in {*known.profiles, "local"}:
+            name = os.environ.get("VEDETTE_PROFILE") or scope.profile
+    choice = choose(
+        known, name=name, dialect=dialect, environ=os.environ, terminal=output.is_attended()
+    )
+    if choice.note:
+        output.note(f"vedette: {choice.note}")
+    return choice.profile
+
+
+@asynccontextmanager
+async def linked(
+    target: Target, scope: Scope | None = None, *, watch: Watch | None = None
+) -> AsyncIterator[Link]:
+    """Give a link to the chosen places, or, for a `scope`, to all places of its connection."""
+    from vedette.embedded import connect  # noqa: PLC0415 - it brings the local service along
+
+    link = await connect(
+        profile(target, scope),
+        patterns=target.workspaces if scope is None else (),
+        tenants=target.tenants if scope is None else (),
+        waiting=watch.waiting if watch is not None else None,
+        prompt=output.note,
+        note=output.note,
+    )
+    try:
+        yield link
+    finally:
+        await link.close()
+
+
+@contextmanager
+def journal() -> Iterator[Journal]:
+    """Give this machine's journal."""
+    opened = Journal(folders.state() / "journal.db")
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def carried(talk: Coroutine[Any, Any, T], watch: Watch | None = None) -> T:
+    """Carry a command's conversation to its end; Ctrl-C names the run that can be resumed."""
+    try:
+        return asyncio.run(talk)
+    except KeyboardInterrupt as stopped:
+        raise Stopped(watch.run if watch else None) from stopped
+    finally:
+        if watch is not None:
+            watch.close()
+
+
+def told(failures: dict[str, Any], *, as_json: bool) -> int:
+    """Say of each place that failed why, and return the verdict on them."""
+    for place, error in failures.items():
+        output.error(error.code, f"{place}: {error.message}", error.hint, as_json=as_json)
+    return 5 if failures else 0

@@ -1,0 +1,119 @@
+"""`undo` and `resume`: taking a run back, and going on with one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from vedette.cli import files, output
+from vedette.cli.change import BY, WORK, finished, way
+from vedette.cli.connect import carried, journal, linked
+from vedette.cli.options import Target, connection
+from vedette.cli.progress import Watch
+from vedette.errors import Asked
+from vedette.plan.guard import Allowed
+from vedette.plan.plan import Plan
+from vedette.report import plans as report
+from vedette.run import clock
+from vedette.run.apply import How
+from vedette.run.runs import Finished, recorded, reversal
+from vedette.run.runs import apply as apply_plan
+from vedette.run.runs import resume as resume_run
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--plan", "only", is_flag=True, help="Only make the plan that would take it back.")
+@click.option("-o", "--output", "file", metavar="FILE", help="With --plan: write it to this file.")
+@click.option("--all", "every", is_flag=True, help="Tell of every incident, not the first 20.")
+@way
+@connection
+def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool, how: How) -> int:
+    r"""
+    Take a run back: fields, tags and owners are put back as they were.
+
+    \b
+      vedette undo last
+      vedette undo monday.run.json --plan -o back.json
+
+    RUN is a run's name or the beginning of it, `last`, or a run file. What somebody changed
+    since stays theirs and is named. Comments stay, and what playbooks did. It does not ask.
+    """
+    if file is not None and not only:
+        raise Asked("-o goes with --plan")
+    if file is not None:
+        files.check(file)
+
+    async def go(watch: Watch) -> tuple[Plan, bytes, Finished | None]:
+        with journal() as kept:
+            done = recorded(run, kept)
+            async with linked(target, done.scope, watch=watch) as link:
+                planned, data = reversal(link, done, now=clock.now(), by=BY)
+                if only or not planned.steps:
+                    return planned, data, None
+                if not target.as_json:
+                    click.echo(report.text(planned), err=True)
+                ended = await apply_plan(
+                    link,
+                    planned,
+                    data,
+                    kept,
+                    allowed=Allowed(),
+                    how=how,
+                    now=clock.now(),
+                    watch=watch.ended,
+                )
+                return planned, data, ended
+
+    with Watch(quiet=target.as_json) as watch:
+        planned, data, ended = carried(go(watch), watch)
+    if ended is not None:
+        return finished(ended, target, every=every)
+    if file is not None:
+        files.write(file, data)
+    if target.as_json:
+        output.answer(data.decode())
+    else:
+        output.answer(report.text(planned, file=file or "FILE", all=every))
+    return WORK if only and planned.steps else 0
+
+
+@click.command()
+@click.argument("run", metavar="RUN")
+@click.option("--all", "every", is_flag=True, help="Tell of every incident, not the first 20.")
+@way
+@connection
+def resume(*, target: Target, run: str, every: bool, how: How) -> int:
+    r"""
+    Go on with a run that was stopped.
+
+    \b
+      vedette resume last
+
+    RUN is a run's name or the beginning of it, `last`, or its run file. What was under way
+    when it stopped is looked at before anything is written.
+    """
+
+    async def go(watch: Watch) -> Finished:
+        with journal() as kept:
+            done = recorded(run, kept)
+            async with linked(target, done.scope, watch=watch) as link:
+                return await resume_run(
+                    link,
+                    done.run,
+                    kept,
+                    how=how,
+                    now=clock.now(),
+                    watch=watch.ended,
+                    run_file=Path(run) if _is_file(run) else None,
+                )
+
+    with Watch(quiet=target.as_json) as watch:
+        ended = carried(go(watch), watch)
+    return finished(ended, target, every=every)
+
+
+def _is_file(run: str) -> bool:
+    return run != "last" and (run.endswith(".json") or os.sep in run)

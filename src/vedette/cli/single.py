@@ -1,0 +1,155 @@
+"""`create`, `delete` and `comment`: one incident at a time, journaled like any other run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from vedette.cli import output
+from vedette.cli.change import BY, finished
+from vedette.cli.connect import carried, journal, linked
+from vedette.cli.options import Target, connection, description
+from vedette.cli.progress import Watch
+from vedette.errors import Asked
+from vedette.model import AddComment, Incident
+from vedette.plan.done import Outcome
+from vedette.plan.guard import Allowed
+from vedette.plan.plan import Plan
+from vedette.report import incidents as report
+from vedette.report import plans
+from vedette.report.clean import exact
+from vedette.run import clock
+from vedette.run.apply import How
+from vedette.run.edits import Wanted
+from vedette.run.edits import edits as meant
+from vedette.run.link import Link
+from vedette.run.propose import Selection, propose
+from vedette.run.references import reference
+from vedette.run.runs import Finished
+from vedette.run.runs import apply as apply_plan
+from vedette.run.single import creation, deletion
+
+
+@click.command()
+@description
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+@connection
+def create(*, target: Target, typed: dict[str, Any], yes: bool) -> int:
+    r"""
+    Make an incident.
+
+    \b
+      vedette create -w soc-eu --title "Phishing drill" --severity Low --add-tag drill
+
+    It prints the new incident. `vedette undo` takes it away again.
+    """
+    _ask_somebody(yes=yes)
+    typed = typed | {"status": typed["status"] or "New"}
+
+    async def go(watch: Watch) -> tuple[Finished | None, Incident | None]:
+        async with linked(target, watch=watch) as link:
+            wanted = await meant(Wanted(**typed), link)
+            planned, data = creation(link, None, wanted, now=clock.now(), by=BY)
+            if not yes and not _agreed(plans.text(planned), "Make this incident?"):
+                return None, None
+            ended = await _applied(link, planned, data, watch)
+            made = ended.done.steps[0]
+            if made.outcome is not Outcome.WRITTEN:
+                return ended, None
+            seen = await link.read(link.dialects[made.place], made.id)
+            return ended, seen.incident
+
+    with Watch(quiet=target.as_json) as watch:
+        ended, made = carried(go(watch), watch)
+    if ended is None:
+        return _declined()
+    if made is None:
+        return finished(ended, target)
+    output.answer(exact(made, indent=2) + "\n" if target.as_json else report.show(made))
+    output.note(f"take it away again with: vedette undo {ended.done.run}")
+    return 0
+
+
+@click.command()
+@click.argument("incident", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
+@connection
+def delete(*, target: Target, incident: str, yes: bool) -> int:
+    r"""
+    Remove an incident for good, with its comments and its number.
+
+    \b
+      vedette delete soc-eu#4711
+
+    This is the one thing that cannot be taken back.
+    """
+    _ask_somebody(yes=yes)
+
+    async def go(watch: Watch) -> Finished | None:
+        async with linked(target, watch=watch) as link:
+            planned, data, found = await deletion(link, reference(incident), now=clock.now(), by=BY)
+            if not yes and not _agreed(report.show(found), "Remove it for good?"):
+                return None
+            return await _applied(link, planned, data, watch)
+
+    with Watch(quiet=target.as_json) as watch:
+        ended = carried(go(watch), watch)
+    return _declined() if ended is None else finished(ended, target)
+
+
+@click.command()
+@click.argument("incident", metavar="ID")
+@click.argument("text", metavar="TEXT")
+@connection
+def comment(*, target: Target, incident: str, text: str) -> int:
+    r"""
+    Say something on an incident.
+
+    \b
+      vedette comment soc-eu#4711 "Called the user; it was them."
+    """
+    if not text.strip():
+        raise Asked("a comment cannot be empty")
+
+    async def go(watch: Watch) -> Finished:
+        async with linked(target, watch=watch) as link:
+            chosen = Selection(references=(reference(incident),))
+            said = (AddComment(message=text),)
+            made = await propose(link, chosen, said, now=clock.now(), by=BY)
+            if not made.plan.steps:
+                raise Asked(f"{incident} is tagged no-automation: nothing is written there")
+            return await _applied(link, made.plan, made.data, watch)
+
+    with Watch(quiet=target.as_json) as watch:
+        ended = carried(go(watch), watch)
+    return finished(ended, target)
+
+
+async def _applied(link: Link, planned: Plan, data: bytes, watch: Watch) -> Finished:
+    with journal() as kept:
+        return await apply_plan(
+            link,
+            planned,
+            data,
+            kept,
+            allowed=Allowed(),
+            how=How(),
+            now=clock.now(),
+            watch=watch.ended,
+        )
+
+
+def _ask_somebody(*, yes: bool) -> None:
+    if not yes and not output.is_attended():
+        raise Asked("nobody is here to be asked", hint="say --yes")
+
+
+def _agreed(shown: str, question: str) -> bool:
+    click.echo(shown, err=True)
+    return output.is_agreed(question)
+
+
+def _declined() -> int:
+    output.note("nothing was written")
+    return 3

@@ -1,0 +1,113 @@
+"""From a profile to a link over HTTPS: whose tokens, which places, in which words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vedette.errors import BadSettings, Strayed
+from vedette.run.directory import directory
+from vedette.run.drive import Driver
+from vedette.run.link import Link
+from vedette.run.people import Directory
+from vedette.run.places import places
+from vedette.run.profile import Profile, Tenant, Workspace, chosen
+from vedette.run.sender import HttpSender
+from vedette.run.tokens import Tokens, tokens, who
+
+
+async def connect(
+    profile: Profile,
+    *,
+    patterns: tuple[str, ...] = (),
+    tenants: tuple[str, ...] = (),
+    waiting: Callable[[str, float], None] | None = None,
+    prompt: Callable[[str], None] | None = None,
+) -> Link:
+    """
+    Return a link to the chosen places. A token is asked for now, so that a sign-in that
+    fails says so before anything else happens, and so that plans can name who made them.
+    """
+    selection = chosen(profile, patterns, tenants)
+    dialects = places(profile, selection.workspaces, selection.tenants)
+    tenant = _one_identity(profile, selection.workspaces, selection.tenants)
+    source = tokens(profile, tenant, environ=os.environ, prompt=prompt)
+    graphic = profile.dialect == "graph"
+    try:
+        token = await source.token(profile.graph_scope if graphic else profile.arm_scope)
+    except BaseException:
+        await source.close()
+        raise
+    known = who(token)
+    sender = HttpSender(_Authorizer(source, profile), ca=Path(profile.ca) if profile.ca else None)
+    driver = Driver(sender, waiting=waiting)
+    return Link(
+        profile=profile.name,
+        dialect=profile.dialect,
+        principal=known.name if known else "unknown",
+        dialects=dialects,
+        driver=driver,
+        lookup=Directory(directory(driver, profile.graph)),
+        people=profile.owners(tenant),
+    )
+
+
+def _one_identity(
+    profile: Profile, workspaces: Iterable[Workspace], tenants: Iterable[Tenant]
+) -> str | None:
+    """Return the tenant whose identity speaks; one command speaks as one identity."""
+    graphic = profile.dialect == "graph"
+    aliases = {t.alias for t in tenants} if graphic else {w.tenant for w in workspaces}
+    identities = {profile.identity_of(alias) for alias in aliases}
+    if len(identities) > 1:
+        raise BadSettings(
+            f"the chosen places need {len(identities)} different sign-ins",
+            hint=f"choose one with --tenant: {', '.join(sorted(a for a in aliases if a))}",
+        )
+    return next(iter(sorted(aliases, key=str)), None)
+
+
+class _Authorizer:
+    """Tokens by host, as the Authorization header has them."""
+
+    def __init__(self, source: Tokens, profile: Profile) -> None:
+        self._source = source
+        self._scopes = {
+            _host(profile.graph): profile.graph_scope,
+            _host(profile.arm): profile.arm_scope,
+        }
+
+    def current(self, host: str) -> str | None:
+        """Return the header at hand, if its token is good for a while yet."""
+        token = self._source.current(self._scope(host))
+        return f"Bearer {token}" if token is not None else None
+
+    async def authorization(self, host: str, *, fresh: bool, claims: str | None) -> str:
+        """Return the header; `claims` come as a challenge has them, in base64."""
+        told = _decoded(claims) if claims else None
+        token = await self._source.token(self._scope(host), fresh=fresh, claims=told)
+        return f"Bearer {token}"
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._source.close()
+
+    def _scope(self, host: str) -> str:
+        if host not in self._scopes:
+            raise Strayed(f"no token of ours is meant for {host}")
+        return self._scopes[host]
+
+
+def _decoded(claims: str) -> str | None:
+    try:
+        return base64.b64decode(claims + "=" * (-len(claims) % 4)).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _host(endpoint: str) -> str:
+    return urlsplit(endpoint).netloc

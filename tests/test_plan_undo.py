@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planned import ADA, BEN, SENTINEL, done, done_step, incident, planned
+from test_plan_planner import EDIT, INCIDENTS
+
+from vedette.errors import Refused
+from vedette.model import AddComment, AddTags, RemoveTags, Restore, changed, edited
+from vedette.model.change import values
+from vedette.plan.again import again, held
+from vedette.plan.done import Outcome
+from vedette.plan.file import opened, sealed
+from vedette.plan.plan import step
+from vedette.plan.planner import differing
+from vedette.plan.undo import reverse
+
+
+def undo(run, **more):
+    return reverse(
+        run,
+        id="p-undo",
+        made="2026-11-22T09:00:00Z",
+        expires="2026-11-23T09:00:00Z",
+        by="vedette 0.1",
+        principal="ben@contoso.example",
+        **more,
+    )
+
+
+def apply(plan, world, kind="apply"):
+    """Carry a plan out on incidents by id, and tell it as a run's record does."""
+    after, told = dict(world), []
+    for number, raw in enumerate(plan.steps):
+        one = step(raw)
+        before = after[one.id]
+        new = edited(before, again(one, None)(before) or ())
+        fields = changed(before, new)
+        after[one.id] = new
+        told.append(
+            done_step(
+                number,
+                Outcome.WRITTEN if fields else Outcome.ALREADY,
+                one.edits,
+                key=one.key,
+                id=one.id,
+                before=values(before, fields),
+                after=values(new, fields),
+            )
+        )
+    return after, done(*told, kind=kind)
+
+
+def look(world):
+    """What stands there; tags are sets."""
+    return {
+        id: (values(one, ["status", "severity", "classification", "reason", "owner"]), {*one.tags})
+        for id, one in world.items()
+    }
+
+
+WORLD = st.lists(INCIDENTS, max_size=5).map(lambda found: {one.id: one for one in found})
+EDITS = st.lists(EDIT, min_size=1, max_size=3).map(tuple)
+
+
+@given(WORLD, EDITS)
+def test_apply_then_undo_is_as_it_was(world, edits):
+    after, run = apply(planned(*world.values(), edits=edits), world)
+    back, _ = apply(undo(run), after, "undo")
+    assert look(back) == look(world)
+
+
+@given(WORLD, EDITS)
+def test_undo_of_an_undo_is_the_apply_again(world, edits):
+    after, run = apply(planned(*world.values(), edits=edits), world)
+    back, undone = apply(undo(run), after, "undo")
+    again_, _ = apply(undo(undone), back)
+    assert look(again_) == look(after)
+
+
+@given(WORLD, EDITS, st.lists(EDIT, max_size=2).map(tuple))
+def test_what_somebody_changed_since_stays_theirs(world, edits, theirs):
+    after, run = apply(planned(*world.values(), edits=edits), world)
+    meanwhile = {id: edited(one, theirs) for id, one in after.items()}
+    back, _ = apply(undo(run), meanwhile, "undo")
+    for raw in undo(run).steps:
+        one = step(raw)
+        left = held(one, meanwhile[one.id]).left
+        assert left == values(back[one.id], left)
+        assert {*left} <= {*differing(SENTINEL, after[one.id], meanwhile[one.id])}
+
+
+def written(before, after, **more):
+    return done(done_step(1, Outcome.WRITTEN, before=before, after=after, **more))
+
+
+def only(plan):
+    (raw,) = plan.steps
+    return step(raw)
+
+
+def test_tags_turn_round_as_sets():
+    """So that tags others added since are neither lost nor in the way."""
+    back = only(undo(written({"tags": ["a", "b"]}, {"tags": ["b", "c"]})))
+    assert back.edits == (RemoveTags(tags=("c",)), AddTags(tags=("a",)))
+    assert edited(incident(1, tags=("b", "c", "x")), back.edits).tags == ("b", "x", "a")
+
+
+def test_fields_turn_round_by_what_stood_there():
+    owners = {"owner": values(incident(1, owner=BEN), ["owner"])["owner"]}
+    mine = {"owner": values(incident(1, owner=ADA), ["owner"])["owner"]}
+    back = only(undo(written(owners | {"status": "New"}, mine | {"status": "Active"})))
+    assert back.edits == (Restore(values=owners | {"status": "New"}),)
+    assert back.before == mine | {"status": "Active"}
+    assert edited(incident(1, owner=ADA, status="Active"), back.edits).owner == BEN
+
+
+def test_a_rules_mark_stays_unless_asked():
+    run = written({"tags": []}, {"tags": ["vedette/scanner", "x"]})
+    assert only(undo(run)).edits == (RemoveTags(tags=("x",)),)
+    assert only(undo(run, unmark=True)).edits == (RemoveTags(tags=("vedette/scanner", "x")),)
+    assert undo(written({"tags": []}, {"tags": ["vedette/scanner"]})).steps == []
+
+
+def test_a_comment_is_retracted_and_never_deleted():
+    back = only(undo(written({"status": "New"}, {"status": "Active"}, comments=("c1",))))
+    assert back.edits[-1] == AddComment(
+        message="The run r-1122-0716-x7q was undone; what it said here is retracted."
+    )
+    alone = only(undo(written({}, {}, comments=("c1",))))
+    assert len(alone.edits) == 1
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.WRITTEN])
+def test_only_what_was_written_is_taken_back(outcome):
+    run = done(done_step(1, outcome, before={"status": "New"}, after={"status": "Active"}))
+    assert undo(run).steps == []
+
+
+def test_steps_of_unknown_end_are_told():
+    run = done(
+        done_step(1, Outcome.FAILED), done_step(2, Outcome.REMAINING), done_step(3, Outcome.FAILED)
+    )
+    assert undo(run).verdict.notes == (
+        "of the run's steps, 1 were not reached and are no part of this",
+        "of the run's steps, 2 failed; look at them by hand",
+    )
+
+
+def test_what_was_created_is_deleted():
+    run = done(
+        done_step(1, Outcome.WRITTEN, after={"title": "Made by hand"}, etag='"5"'), kind="create"
+    )
+    plan = undo(run)
+    back = only(plan)
+    assert plan.kind == "delete"
+    assert (back.edits, back.etag, back.before) == ((), '"5"', {"title": "Made by hand"})
+
+
+def test_what_was_deleted_does_not_come_back():
+    with pytest.raises(Refused, match="deleted, and that cannot be taken back"):
+        undo(done(done_step(1, Outcome.WRITTEN), kind="delete"))
+
+
+def test_an_undo_is_a_plan_like_any_other_held_by_no_rail():
+    plan = undo(written({"status": "New"}, {"status": "Closed"}))
+    assert (plan.kind, plan.source, plan.verdict.trips) == ("undo", "undo r-1122-0716-x7q", ())
+    assert opened(sealed(plan)).digest == plan.digest

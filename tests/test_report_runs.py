@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from planned import ADA, BEN, done, done_step, incident
+from test_report_clean import HOSTILE, steers
+
+from vedette.errors import Denied
+from vedette.model import AddTags, Assign, SetSeverity
+from vedette.model.change import values
+from vedette.plan.done import Outcome
+from vedette.report.runs import STEPS, as_json, exit_code, listed, summary, text
+
+BENS = values(incident(1, owner=BEN), ["owner"])
+RUN = done(
+    done_step(1, Outcome.WRITTEN, (AddTags(tags=("a",)),), before={"tags": []}, after={"tags": []}),
+    done_step(2, Outcome.ALREADY),
+    done_step(3, Outcome.SKIPPED, error="no longer matches the condition"),
+    done_step(4, Outcome.SKIPPED, error="no longer matches the condition"),
+    done_step(
+        5,
+        Outcome.CONFLICT,
+        (Assign(owner=ADA), SetSeverity(severity="Low")),
+        theirs=BENS | {"severity": "High"},
+        title="Evil \x1b[2J",
+    ),
+    done_step(6, Outcome.GONE),
+    done_step(7, Outcome.FAILED, error="500 Internal\x9b", place="soc-us", key="soc-us#7"),
+    done_step(8, Outcome.REMAINING, place="acme", key="acme#8"),
+    done_step(9, Outcome.WRITTEN, (SetSeverity(severity="Low"),), theirs={"severity": "High"}),
+    throttled_seconds=61.6,
+)
+OUTCOMES = st.lists(st.sampled_from(list(Outcome)), max_size=30)
+
+
+def test_a_run_for_a_person():
+    told = text(RUN, run_file="monday.run.json", failures={"acme": Denied("403", hint="see PIM")})
+    assert told == (
+        "Run r-1122-0716-x7q is unfinished: 2 of 9 written.\n"
+        "  written 2, already 1, skipped 2, conflicts 1, gone 1, failed 1, remaining 1\n"
+        "\n"
+        "1 conflict; somebody else wrote first, and it stands:\n"
+        "  soc-eu#5  Evil ␛[2J\n"
+        "    owner: theirs ben@contoso.example, ours ada@contoso.example\n"
+        "    severity: theirs High, ours Low\n"
+        "\n"
+        "Written but for what somebody else set since, which stands:\n"
+        "  soc-eu#9  Port scan from 10.0.0.9\n"
+        "    severity: theirs High, ours Low\n"
+        "\n"
+        "Skipped 2:\n"
+        "  no longer matches the condition\n"
+        "    soc-eu#3, soc-eu#4\n"
+        "\n"
+        "Gone 1:\n"
+        "  deleted meanwhile\n"
+        "    soc-eu#6\n"
+        "\n"
+        "Failed 1:\n"
+        "  500 Internal⟦U+009B⟧\n"
+        "    soc-us#7\n"
+        "\n"
+        "Given up, while the others went on: 1 place\n"
+        "  acme: 403 (see PIM)\n"
+        "\n"
+        "As ada@contoso.example, 2026-11-22 07:16:00Z to 2026-11-22 07:17:30Z;"
+        " the service held it back for 62 seconds.\n"
+        "Run file: monday.run.json\n"
+        "Go on with: vedette resume r-1122-0716-x7q\n"
+        "Take it back with: vedette undo r-1122-0716-x7q\n"
+    )
+
+
+def test_a_run_without_incident_is_told_in_four_lines():
+    assert text(done(done_step(1, Outcome.WRITTEN))) == (
+        "Run r-1122-0716-x7q is done: 1 of 1 written.\n"
+        "  written 1\n"
+        "\n"
+        "As ada@contoso.example, 2026-11-22 07:16:00Z to 2026-11-22 07:17:30Z.\n"
+        "Take it back with: vedette undo r-1122-0716-x7q\n"
+    )
+
+
+def test_the_json_is_the_contract():
+    told = json.loads(as_json(summary(RUN, run_file="monday.run.json", failures={"acme": "403"})))
+    steps, places = told.pop("steps"), told.pop("workspaces")
+    assert told == {
+        "run": "r-1122-0716-x7q",
+        "planned": 9,
+        "written": 2,
+        "already": 1,
+        "skipped": 2,
+        "conflicts": 1,
+        "gone": 1,
+        "failed": 1,
+        "remaining": 1,
+        "runFile": "monday.run.json",
+        "principal": "ada@contoso.example",
+        "started": "2026-11-22T07:16:00Z",
+        "ended": "2026-11-22T07:17:30Z",
+        "throttledSeconds": 61.6,
+    }
+    assert [(one["name"], one["outcome"], one["error"]) for one in places] == [
+        ("soc-eu", "conflicts", None),
+        ("soc-us", "failed", "500 Internal\x9b"),
+        ("acme", "failed", "403"),
+    ]
+    assert steps[0] == {
+        "key": "soc-eu#1",
+        "outcome": "written",
+        "edits": [{"edit": "addTags", "tags": ["a"]}],
+    }
+    assert steps[4]["theirs"] == BENS | {"severity": "High"}
+
+
+@given(OUTCOMES)
+def test_planned_is_the_sum_of_all_outcomes(outcomes):
+    told = summary(done(*(done_step(n, one) for n, one in enumerate(outcomes))))
+    assert told.planned == len(outcomes) == sum(
+        (
+            told.written,
+            told.already,
+            told.skipped,
+            told.conflicts,
+            told.gone,
+            told.failed,
+            told.remaining,
+        )
+    )
+    assert sum(place.planned for place in told.workspaces) == told.planned
+
+
+@given(OUTCOMES)
+def test_the_exit_code_is_the_worst_of_it(outcomes):
+    code = exit_code(done(*(done_step(n, one) for n, one in enumerate(outcomes))))
+    if Outcome.FAILED in outcomes or Outcome.REMAINING in outcomes:
+        assert code == 5
+    elif Outcome.CONFLICT in outcomes:
+        assert code == 4
+    else:
+        assert code == 0
+
+
+def test_a_place_given_up_is_a_failure_even_without_steps():
+    assert exit_code(done(done_step(1, Outcome.WRITTEN)), {"acme": "403"}) == 5
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_steps_are_in_the_json_up_to_a_thousand(extra):
+    told = summary(done(*(done_step(n, Outcome.ALREADY) for n in range(STEPS + extra))))
+    assert (len(told.steps), told.planned) == (STEPS, STEPS + extra)
+
+
+def test_of_many_conflicts_the_first_are_shown():
+    steps = [done_step(n, Outcome.CONFLICT, theirs={"severity": "High"}) for n in range(23)]
+    assert "  … and 3 more (--all shows them)\n" in text(done(*steps))
+    assert "more" not in text(done(*steps), all=True)
+    gone = [done_step(n, Outcome.GONE) for n in range(23)]
+    assert "soc-eu#19 and 3 more\n" in text(done(*gone))
+
+
+def test_a_run_that_did_not_end_says_so():
+    told = text(done(done_step(1, Outcome.REMAINING), ended=None))
+    assert "2026-11-22 07:16:00Z, not ended." in told
+    assert "Take it back" not in told
+
+
+def test_what_was_deleted_is_not_offered_back():
+    assert "undo" not in text(done(done_step(1, Outcome.WRITTEN), kind="delete"))
+
+
+def test_runs_are_listed():
+    assert listed([summary(RUN)]) == (
+        "run              started               planned  written  conflicts  failed  remaining"
+        "  as\n"
+        "r-1122-0716-x7q  2026-11-22 07:16:00Z  9        2        1          1       1"
+        "          ada@contoso.example\n"
+    )
+    assert "r-1122-0716-x7q" in listed([summary(RUN)], wide=100)
+
+
+@given(HOSTILE)
+def test_no_text_in_a_run_harms_its_reader(evil):
+    steps = [
+        done_step(1, Outcome.FAILED, error=evil, key=evil),
+        done_step(2, Outcome.CONFLICT, theirs={"title": evil}, title=evil),
+    ]
+    run = done(*steps, principal=evil)
+    told = [text(run, run_file=evil, failures={evil: evil}), listed([summary(run)])]
+    told.append(as_json(summary(run)))
+    assert not [one for report in told for one in report if steers(one) and one != "\n"]
