@@ -195,6 +195,9 @@ class _Authorizer:
     async def authorization(self, host: str, *, fresh: bool, claims: str | None) -> str:
         raise AssertionError((host, fresh, claims))
 
+    async def close(self) -> None:
+        pass
+
 
 async def _nobody(name: str) -> Any:
     raise AssertionError(name)

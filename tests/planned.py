@@ -22,8 +22,19 @@ SENTINEL = Plane(
         "und": Closing(classification="Undetermined"),
     },
     writable=frozenset(
-        "title description severity status classification reason note tags owner"
-        " firstActivity lastActivity".split()
+        [
+            "title",
+            "description",
+            "severity",
+            "status",
+            "classification",
+            "reason",
+            "note",
+            "tags",
+            "owner",
+            "firstActivity",
+            "lastActivity",
+        ]
     ),
     severities=("High", "Medium", "Low", "Informational"),
     statuses=("New", "Active", "Closed"),
@@ -33,8 +44,18 @@ DEFENDER = Plane(
     guarded=False,
     closings={"tp": Closing(classification="TruePositive"), "und": Closing()},
     writable=frozenset(
-        "title description severity status classification determination note summary"
-        " tags owner".split()
+        [
+            "title",
+            "description",
+            "severity",
+            "status",
+            "classification",
+            "determination",
+            "note",
+            "summary",
+            "tags",
+            "owner",
+        ]
     ),
     severities=("High", "Medium", "Low", "Informational"),
     statuses=("New", "Active", "Closed"),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from planned import ADA, BEN, incident, planned
-
 from vedette.model import AddComment, AddTags, Assign, RemoveTags, Restore
 from vedette.plan.again import again, held
 from vedette.plan.plan import Step, step

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planned import ADA, incident, planned
 
+from planned import ADA, incident, planned
 from vedette.errors import BadPlan
 from vedette.model import AddComment, AddTags, Assign, Close, SetTitle
 from vedette.plan.file import digest, opened, sealed
@@ -175,9 +175,10 @@ def test_a_plan_without_steps_opens():
 def test_damage_is_refused_and_never_an_error_of_ours(junk, place):
     damaged = FILE[:place] + junk + FILE[place + len(junk) :]
     try:
-        assert opened(damaged).digest == PLAN.digest
-    except BadPlan as refused:
-        assert len(refused.message) < 600
+        read = opened(damaged)
+    except BadPlan:
+        return
+    assert read.digest == PLAN.digest
 
 
 def test_steps_stay_undecoded():

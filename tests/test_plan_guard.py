@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from planned import ADA, BEN, SCOPE, incident, planned
 
+from planned import ADA, BEN, SCOPE, incident, planned
 from vedette.errors import Asked, Refused
 from vedette.model import AddComment, AddTags, Assign, Close, Owner, SetStatus
 from vedette.plan.guard import (
@@ -43,9 +43,7 @@ def test_rails_are_counted_per_place():
     """Over twenty customers, a share of the whole hides the end of a small one."""
     plan = planned(*many(300), *many(300, place="soc-us"), edits=TAG)
     assert rails(plan) == []
-    small = planned(
-        *many(4, place="soc-us"), edits=UND, opens={"soc-eu": 4000, "soc-us": 4}
-    )
+    small = planned(*many(4, place="soc-us"), edits=UND, opens={"soc-eu": 4000, "soc-us": 4})
     assert rails(small) == [("soc-us", "close", 4, 4)]
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from planned import ADA, BEN, PLANES, SENTINEL, incident, planned
 
+from planned import ADA, BEN, PLANES, SENTINEL, incident, planned
 from vedette.errors import Asked
 from vedette.model import (
     AddComment,
@@ -27,7 +27,9 @@ from vedette.plan.planner import Task, differing, noted
 
 BP = Close(classification="BenignPositive", reason="SuspiciousButExpected")
 TAGS = st.lists(st.sampled_from(["a", "b", "scanner", "A"]), max_size=3, unique=True).map(tuple)
-OWNERS = st.sampled_from([None, ADA, BEN, Owner(upn="ADA@contoso.example"), Owner(object_id="a1b2")])
+OWNERS = st.sampled_from(
+    [None, ADA, BEN, Owner(upn="ADA@contoso.example"), Owner(object_id="a1b2")]
+)
 INCIDENTS = st.builds(
     incident,
     st.integers(1, 6),
@@ -79,9 +81,7 @@ def test_a_step_carries_what_it_needs_and_nothing_else():
 def test_planning_an_applied_plan_is_empty(incidents, edits):
     """Unless the edits undo one another, which no incident can satisfy."""
     applied = [edited(one, edits) for one in incidents]
-    settled = all(
-        not differing(SENTINEL, once, edited(once, edits)) for once in applied
-    )
+    settled = all(not differing(SENTINEL, once, edited(once, edits)) for once in applied)
     assert settled == (planned(*applied, edits=edits).steps == [])
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from planned import ADA, BEN, SENTINEL, done, done_step, incident, planned
 from test_plan_planner import EDIT, INCIDENTS
-
 from vedette.errors import Refused
 from vedette.model import AddComment, AddTags, RemoveTags, Restore, changed, edited
 from vedette.model.change import values
@@ -55,8 +55,11 @@ def apply(plan, world, kind="apply"):
 def look(world):
     """What stands there; tags are sets."""
     return {
-        id: (values(one, ["status", "severity", "classification", "reason", "owner"]), {*one.tags})
-        for id, one in world.items()
+        name: (
+            values(one, ["status", "severity", "classification", "reason", "owner"]),
+            {*one.tags},
+        )
+        for name, one in world.items()
     }
 
 
@@ -82,7 +85,7 @@ def test_undo_of_an_undo_is_the_apply_again(world, edits):
 @given(WORLD, EDITS, st.lists(EDIT, max_size=2).map(tuple))
 def test_what_somebody_changed_since_stays_theirs(world, edits, theirs):
     after, run = apply(planned(*world.values(), edits=edits), world)
-    meanwhile = {id: edited(one, theirs) for id, one in after.items()}
+    meanwhile = {name: edited(one, theirs) for name, one in after.items()}
     back, _ = apply(undo(run), meanwhile, "undo")
     for raw in undo(run).steps:
         one = step(raw)

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from msgspec import Struct
+
 from planned import ADA, BEN, incident
 from test_plan_planner import INCIDENTS
 from test_report_clean import HOSTILE, steers
-
 from vedette.errors import Asked
 from vedette.model import Incident
 from vedette.report import incidents as report

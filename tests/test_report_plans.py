@@ -6,10 +6,10 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
 from planned import ADA, BEN, done, done_step, incident, planned
 from test_plan_planner import EDIT, INCIDENTS
 from test_report_clean import HOSTILE, steers
-
 from vedette.model import AddComment, AddTags, Assign, Close, RemoveTags, SetTitle
 from vedette.plan.done import Outcome
 from vedette.plan.guard import allowances
@@ -155,10 +155,16 @@ def test_of_many_the_first_twenty_are_shown_and_the_rest_counted():
 
 
 def test_a_plan_let_through_says_so():
-    told = text(PLAN, allowed=allowances("high,owned"))
+    told = text(PLAN, file="FILE", allowed=allowances("high,owned"))
     assert "Let through, past 2 rails:\n  high " in told
     assert told.endswith("Apply with: vedette apply FILE\n")
-    assert "Held back by 1 rail:\n  owned" in text(PLAN, allowed=allowances("high"))
+    held = text(PLAN, allowed=allowances("high"))
+    assert "Held back by 1 rail:\n  owned" in held
+    assert held.endswith("To let it pass: --allow high,owned\n")
+
+
+def test_a_plan_that_is_in_no_file_is_not_offered_to_apply():
+    assert "vedette apply" not in text(PLAN)
 
 
 def test_an_empty_plan_offers_nothing_to_apply():

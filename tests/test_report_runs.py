@@ -5,9 +5,9 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from planned import ADA, BEN, done, done_step, incident
 from test_report_clean import HOSTILE, steers
-
 from vedette.errors import Denied
 from vedette.model import AddTags, Assign, SetSeverity
 from vedette.model.change import values
@@ -119,15 +119,19 @@ def test_the_json_is_the_contract():
 @given(OUTCOMES)
 def test_planned_is_the_sum_of_all_outcomes(outcomes):
     told = summary(done(*(done_step(n, one) for n, one in enumerate(outcomes))))
-    assert told.planned == len(outcomes) == sum(
-        (
-            told.written,
-            told.already,
-            told.skipped,
-            told.conflicts,
-            told.gone,
-            told.failed,
-            told.remaining,
+    assert (
+        told.planned
+        == len(outcomes)
+        == sum(
+            (
+                told.written,
+                told.already,
+                told.skipped,
+                told.conflicts,
+                told.gone,
+                told.failed,
+                told.remaining,
+            )
         )
     )
     assert sum(place.planned for place in told.workspaces) == told.planned

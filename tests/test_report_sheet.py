@@ -5,8 +5,8 @@ from io import StringIO
 
 from hypothesis import given
 from hypothesis import strategies as st
-from test_report_clean import HOSTILE, steers
 
+from test_report_clean import FORMULA, HOSTILE, steers
 from vedette.model import Owner
 from vedette.report.sheet import aligned, drawn, separated, width
 
@@ -53,7 +53,7 @@ def test_csv_reads_back_as_many_cells_and_none_is_a_formula(rows):
     told = list(csv.reader(StringIO(separated(["one", "two"], rows), newline="")))
     assert [len(row) for row in told] == [2] * (len(rows) + 1)
     cells = [one for row in told[1:] for one in row]
-    assert not [one for one in cells if one.lstrip().startswith((*"=+-@＝＋－＠",))]
+    assert not [one for one in cells if one.lstrip().startswith(tuple(FORMULA))]
     assert not [one for one in cells if one.startswith(("\t", "\r", "\n"))]
 
 

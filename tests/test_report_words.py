@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+
 from planned import ADA
 from test_plan_planner import EDIT
-
 from vedette.model import (
     AddComment,
     AddTags,
@@ -91,6 +91,8 @@ def test_values_are_told_on_one_line():
         "a, b ",
         "-",
     ]
+    assert shown({"a": "\x9b"}) == '{"a":"\\u009b"}'
+    assert shown({"objectId": "a1", "upn": None}) == "a1"
     assert short("x" * 100, 10) == "xxxxxxxxx…"
     assert counted(1, "change") == "1 change"
     assert counted(4000, "change") == "4,000 changes"

@@ -22,7 +22,7 @@ from vedette.wire.problems import problem
 
 Again = Callable[[Incident], "tuple[Edit, ...] | None"]
 OnConflict = Literal["skip", "mine", "stop"]
-How = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
+Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 
 _ATTEMPTS = 5
 _STALE = frozenset({409, 412})
@@ -47,7 +47,7 @@ class Wish(Struct, frozen=True, kw_only=True):
 class Ended(Struct, frozen=True, kw_only=True):
     """How it ended: the touched fields around our write, or what others put there."""
 
-    outcome: How
+    outcome: Outcome
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     theirs: dict[str, Any] = {}

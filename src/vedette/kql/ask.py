@@ -35,7 +35,7 @@ from vedette.model.select import (
     Or,
     Reckoned,
     Searched,
-    columns_of,
+    is_fixed,
 )
 
 Ask = Callable[[Incident], Any]
@@ -46,7 +46,7 @@ _NOBODY = Incident(key="", id="", plane="", severity="", status="")
 def ask(node: Node, now: int) -> Ask:
     """Return what answers for an incident, at this time (in ticks); null is None."""
     answer = _ASKS[type(node)](node, now)
-    if isinstance(node, Constant | Named) or columns_of(node):
+    if isinstance(node, Constant | Named) or not is_fixed(node):
         return answer
     always = answer(_NOBODY)
     return lambda _: always
@@ -190,7 +190,7 @@ def _compared(node: Compared, now: int) -> Ask:
 
 
 def _folding(node: Node, read: Ask) -> Ask:
-    if not columns_of(node):
+    if is_fixed(node):
         held = _fold(read(_NOBODY))
         return lambda _: held
     return lambda incident: _fold(read(incident))
@@ -257,7 +257,7 @@ def _searched(node: Searched, now: int) -> Ask:
     if exact:
         return lambda incident: look(left(incident), right(incident)) is wanted
     folded = words.folded
-    if not columns_of(node.right):
+    if is_fixed(node.right):
         needle = folded(right(_NOBODY))
         return lambda incident: look(folded(left(incident)), needle) is wanted
     return lambda incident: look(folded(left(incident)), folded(right(incident))) is wanted
@@ -288,7 +288,7 @@ def _has_some(node: Chosen, now: int) -> Ask:
     read = _texts(node.left, now)
     terms = [_texts(one, now) for one in node.options]
     enough = any if node.operator == "has_any" else all
-    if not any(columns_of(one) for one in node.options):
+    if all(is_fixed(one) for one in node.options):
         needles = [words.folded(term(_NOBODY)) for term in terms]
 
         def known(incident: Incident) -> bool:

@@ -27,7 +27,7 @@ from vedette.model.select import (
     Operator,
     Or,
     Reckoned,
-    columns_of,
+    is_fixed,
 )
 
 Field = Literal["status", "severity", "number", "created", "modified"]
@@ -140,7 +140,7 @@ def _asked(term: Node, column: str) -> Iterator[tuple[str, Node]]:
             sides = [(">=", term.low), ("<=", _upper(term))]
         case _:
             sides = []
-    yield from ((sign, held) for sign, held in sides if sign in _SIGNS and not columns_of(held))
+    yield from ((sign, held) for sign, held in sides if sign in _SIGNS and is_fixed(held))
 
 
 def _upper(term: Between) -> Node:

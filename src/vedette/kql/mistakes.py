@@ -160,8 +160,8 @@ def _sign(before: str, rest: str, place: Place) -> BadCondition | None:
         return bad(place, "'||' is not expected here", "KQL writes or")
     if rest.startswith(("==", "=~", "!=", "!~", "<", ">")):
         two = before[-1:].isalnum() or before[-1:] in tuple("\"')]")
-        hint = "put parentheses around one of two comparisons in a row" if two else None
-        return bad(place, f"{_found(rest)!r} is not expected here", hint)
+        apart = "put parentheses around one of two comparisons in a row" if two else None
+        return bad(place, f"{_found(rest)!r} is not expected here", apart)
     for sign, hint in _SIGNS:
         if rest.startswith(sign):
             return bad(place, f"{sign!r} is not expected here", hint)

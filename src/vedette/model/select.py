@@ -7,6 +7,7 @@ no places, no parentheses, no comments. Two texts that mean the same way are equ
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from msgspec import Struct
@@ -182,6 +183,19 @@ def parts(node: Node) -> tuple[Node, ...]:
 
 def columns_of(node: Node) -> tuple[str, ...]:
     """Return the columns read under this node, each once, in order of appearance."""
-    if isinstance(node, Named):
-        return (node.column,)
-    return tuple(dict.fromkeys(name for part in parts(node) for name in columns_of(part)))
+    return tuple(dict.fromkeys(_read(node)))
+
+
+def is_fixed(node: Node) -> bool:
+    """Return whether this node reads no column, so that every incident gives the same."""
+    return next(_read(node), None) is None
+
+
+def _read(node: Node) -> Iterator[str]:
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Named):
+            yield one.column
+        else:
+            waiting.extend(reversed(parts(one)))

@@ -105,10 +105,7 @@ def _refuse_twice(data: bytes) -> None:
     Refuse a member that is there twice, because readers differ in which one they believe.
     Steps are looked at by themselves, and what surrounds them with the steps cut out.
     """
-    members = msgspec.json.decode(data, type=dict[str, Raw])
-    steps = members.get("steps")
-    if steps is None:
-        return
+    steps = msgspec.json.decode(data, type=dict[str, Raw])["steps"]
     place = data.find(steps)
     _each_once(data[:place] + b"[]" + data[place + len(memoryview(steps)) :], "the plan")
     for number, raw in enumerate(msgspec.json.decode(steps, type=list[Raw])):

@@ -61,7 +61,8 @@ def reverse(
 
 
 def _wrote(one: DoneStep) -> bool:
-    return one.outcome is Outcome.WRITTEN
+    """Whether it wrote something, or may have: a step can fail after its first write."""
+    return one.outcome is Outcome.WRITTEN or bool(one.after or one.comments)
 
 
 def _turned(one: DoneStep, done: Done, because: str, *, unmark: bool) -> Step | None:

@@ -68,11 +68,11 @@ def shift(step: Step) -> tuple[Change, ...]:
 
 
 def text(
-    plan: Plan, *, file: str = "FILE", all: bool = False, allowed: Allowed | None = None
+    plan: Plan, *, file: str | None = None, all: bool = False, allowed: Allowed | None = None
 ) -> str:
     """
     Return the plan for a person. Of each condition and place the first twenty incidents are
-    shown, unless `all`. `file` is what the last line says to apply.
+    shown, unless `all`. Where there is a `file`, the last line says how to apply it.
     """
     groups = _grouped(plan, None if all else FIRST)
     out = [*_head(plan), ""]
@@ -158,7 +158,7 @@ def _incident(one: Step, kind: str) -> list[str]:
     return out + [f"      {field:<{pad}}  {text}" for field, text in told]
 
 
-def _foot(plan: Plan, groups: _Groups, file: str, allowed: Allowed) -> list[str]:
+def _foot(plan: Plan, groups: _Groups, file: str | None, allowed: Allowed) -> list[str]:
     out = [f"{_counts(plan, groups)}."]
     if len(groups.places) > 1:
         out.append(f"  places  {_listing(groups.places.most_common())}")
@@ -173,13 +173,11 @@ def _foot(plan: Plan, groups: _Groups, file: str, allowed: Allowed) -> list[str]
     held = refusals(verdict, allowed)
     if verdict.trips:
         out += ["", *_rails(plan, allowed)]
-    way = f" --allow {needed(held, allowed)}" if held else ""
-    return [
-        *out,
-        "",
-        f"It expires {moment(plan.expires)}.",
-        f"Apply with: vedette apply {line(file)}{way}",
-    ]
+    way = f"--allow {needed(held, allowed)}" if held else ""
+    if file is None:
+        return [*out, *([f"To let it pass: {way}"] if held else [])]
+    apply = f"vedette apply {line(file)} {way}".rstrip()
+    return [*out, "", f"It expires {moment(plan.expires)}.", f"Apply with: {apply}"]
 
 
 def _rails(plan: Plan, allowed: Allowed) -> list[str]:

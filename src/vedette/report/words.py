@@ -24,9 +24,10 @@ from vedette.model import (
     Unassign,
     instant,
 )
-from vedette.report.clean import line
+from vedette.report.clean import exact, line
 
 NOTHING = "-"
+_OWNER = frozenset({"objectId", "upn"})
 _SHOWN = 80
 
 
@@ -64,8 +65,10 @@ def shown(value: object) -> str:
             return NOTHING
         case bool():
             return "yes" if value else "no"
-        case Owner() | Mapping():
+        case Owner():
             return owner(value)
+        case Mapping():
+            return owner(value) if {*value} >= _OWNER else line(exact(value))
         case str():
             return line(value) if value else NOTHING
         case list() | tuple() | set() | frozenset():

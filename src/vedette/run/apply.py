@@ -11,12 +11,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from vedette.errors import Denied, Overtaken, Unreachable, VedetteError
 from vedette.flow.comment import comment, comment_id
 from vedette.flow.single import create, delete
 from vedette.flow.talk import Intent, Tell
-from vedette.flow.update import Again, Ended, OnConflict, Wish, update
+from vedette.flow.update import Again, Ended, OnConflict, Outcome, Wish, update
 from vedette.model import Incident, comments_of, edited, touched
 from vedette.plan.plan import Plan, Step, step
 from vedette.run.ledger import Ledger
@@ -33,7 +34,19 @@ def blank(one: Step) -> Incident:
     return Incident(key=one.key, id=one.id, plane=one.plane, severity="", status="")
 
 
-_WORST_FIRST = ("failed", "conflict", "gone", "skipped", "written", "already")
+def _together(effects: Mapping[int, Ended]) -> Ended:
+    """Return how a step ended, from how its writes did: the fields' own, and the comments."""
+    all_ = list(effects.values())
+    words = [ended.outcome for ended in all_]
+    return replace(
+        all_[0],
+        outcome=next(word for word in _WORST_FIRST if word in words),
+        comments=tuple(name for ended in all_ for name in ended.comments),
+        error=next((ended.error for ended in all_ if ended.error is not None), None),
+    )
+
+
+_WORST_FIRST: tuple[Outcome, ...] = ("failed", "conflict", "gone", "skipped", "written", "already")
 
 
 class How(Struct, frozen=True, kw_only=True):
@@ -137,10 +150,9 @@ class Run:
                 self._note(number, one, effects)
 
     def _note(self, number: int, one: Step, effects: Mapping[int, Ended]) -> None:
-        for effect, ended in effects.items():
-            self._ledger.record(number, effect, ended)
-        words = [ended.outcome for ended in effects.values()]
-        word = next(w for w in _WORST_FIRST if w in words)
+        ended = _together(effects)
+        word = ended.outcome
+        self._ledger.record(number, ended)
         self.progress.ended += 1
         self.progress.outcomes[word] = self.progress.outcomes.get(word, 0) + 1
         if word == "conflict" and self._how.on_conflict == "stop":

@@ -23,19 +23,16 @@ class Ledger:
         self._journal = journal
         self._run = run
         self._waiting: list[asyncio.Future[None]] = []
-        self._attempts: dict[tuple[int, int], int] = {}
 
     def intend(self, step: int, write: Tell) -> asyncio.Future[None]:
         """Note a write's intent; what is returned is done when it is on disk."""
-        effect, attempt = write.effect, write.attempt
-        self._attempts[step, effect] = attempt
-        self._journal.intend(self._run, step, effect, attempt, _JSON.encode(write.intent))
+        body = _JSON.encode(write.intent)
+        self._journal.intend(self._run, step, write.effect, write.attempt, body)
         return self._durable()
 
-    def record(self, step: int, effect: int, ended: Ended) -> None:
-        """Note how an effect of a step ended; on disk with the next turn, or at the end."""
-        attempt = self._attempts.pop((step, effect), 1)
-        self._journal.record(self._run, step, effect, attempt, _JSON.encode(ended))
+    def record(self, step: int, ended: Ended) -> None:
+        """Note how a step ended; on disk with the next turn, or at the end."""
+        self._journal.record(self._run, step, 0, 0, _JSON.encode(ended))
 
     def flush(self) -> None:
         """Put everything noted so far on disk."""

@@ -89,8 +89,7 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
         planned=len(plan.steps),
     )
     journal.begin(header, data)
-    merged = how.merged or "merged" in allowed.words
-    run = _run(header.run, plan, link, journal, replace(how, merged=merged), Begun(), watch)
+    run = _run(header, plan, link, journal, how, Begun(), watch)
     return await _sit(run, link, journal, run_file, resumed=False)
 
 
@@ -112,7 +111,7 @@ async def resume(
     plan = opened(journal.plan(name))
     check_run(replace(plan, expires="9999-01-01T00:00:00Z"), now=now, here=link.scope)
     journal.resume(name, Sitting(at=stamp(now), host=socket.gethostname(), pid=os.getpid()))
-    run = _run(name, plan, link, journal, how, _begun(journal, name), watch)
+    run = _run(journal.header(name), plan, link, journal, how, _begun(journal, name), watch)
     return await _sit(run, link, journal, run_file, resumed=True)
 
 
@@ -172,7 +171,7 @@ async def _sit(
 
 
 def _run(
-    name: str,
+    header: RunHeader,
     plan: Plan,
     link: Link,
     journal: Journal,
@@ -180,7 +179,18 @@ def _run(
     begun: Begun,
     watch: Watch | None,
 ) -> Run:
-    return Run(name, plan, link, journal, _asking(plan, link), how=how, begun=begun, watch=watch)
+    # an undo goes wherever its run went, so no rail holds it
+    merged = how.merged or "merged" in header.allowed or plan.kind == "undo"
+    return Run(
+        header.run,
+        plan,
+        link,
+        journal,
+        _asking(plan, link),
+        how=replace(how, merged=merged),
+        begun=begun,
+        watch=watch,
+    )
 
 
 def _asking(plan: Plan, link: Link) -> Callable[[Step], Again]:

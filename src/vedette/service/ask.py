@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from hashlib import blake2b
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
-from uuid import UUID
 
 from msgspec import Struct
 
@@ -22,8 +21,9 @@ NOBODY = Caller(object_id="", tenant="", name="")
 
 class Ask(Struct, kw_only=True):
     """
-    A call taken apart. `path` has the segments as sent (decoded), `lower` for comparing:
+    A call taken apart. `path` has the segments as sent, decoded;
     ARM's paths know no case. Query names are lower-case; of a repeated one the last holds.
+    `at` is the time in ticks.
     """
 
     connection: sqlite3.Connection
@@ -35,13 +35,9 @@ class Ask(Struct, kw_only=True):
     headers: Mapping[str, str]
     body: bytes
     now: datetime
+    at: int
     request: str
     caller: Caller = NOBODY
-
-    @property
-    def at(self) -> int:
-        """When, in ticks."""
-        return ticks_of(self.now)
 
     @property
     def moment(self) -> str:
@@ -67,10 +63,11 @@ def heard(connection: sqlite3.Connection, call: Call, now: datetime, salt: str) 
     """Take a call apart. The same call at the same time gets the same request id."""
     parts = urlsplit(call.url)
     # msgraph-sdk 1.65 asks for `/v1.0//security`, others end in a slash: both mean the same.
-    path = tuple(unquote(part) for part in parts.path.split("/") if part)
+    path = tuple(unquote(p) if "%" in p else p for p in parts.path.split("/") if p)
     headers = {name.lower(): value for name, value in call.headers}
     named = headers.get("x-ms-client-request-id", "")
-    seen = f"{salt}\n{now.timestamp()}\n{call.method}\n{call.url}\n{named}".encode()
+    at = ticks_of(now)
+    seen = blake2b(f"{salt}\n{at}\n{call.method}\n{call.url}\n{named}".encode(), digest_size=16)
     return Ask(
         connection=connection,
         method=call.method.upper(),
@@ -81,8 +78,14 @@ def heard(connection: sqlite3.Connection, call: Call, now: datetime, salt: str) 
         headers=headers,
         body=call.body or b"",
         now=now,
-        request=str(UUID(bytes=blake2b(seen, digest_size=16).digest(), version=4)),
+        at=at,
+        request=_guid(seen.hexdigest()),
     )
+
+
+def _guid(digest: str) -> str:
+    # A version 4 GUID by its looks, as all request ids are.
+    return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:]}"
 
 
 def _query(parts: SplitResult) -> dict[str, str]:

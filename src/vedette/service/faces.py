@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Literal
-from uuid import UUID
 
 import msgspec
 
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
+from vedette.service.moments import TICKS, compact
 from vedette.service.versions import PLAIN
 from vedette.wire.http import Reply
 from vedette.wire.problems import Fault
@@ -56,7 +56,7 @@ _ARM = {
 
 def reply(face: Face, ask: Ask, answer: Answer) -> Reply:
     """Return the answer as this face sends it."""
-    headers = dict(_HEADERS[face](ask))
+    headers = _HEADERS[face](ask)
     body = b""
     if answer.document is not None:
         body = _encode(answer.document)
@@ -88,7 +88,7 @@ def _arm(ask: Ask) -> dict[str, str]:
         **_ARM,
         "x-ms-request-id": ask.request,
         "x-ms-correlation-request-id": correlation,
-        "x-ms-routing-request-id": f"{REGION}:{ask.now:%Y%m%dT%H%M%SZ}:{ask.request}",
+        "x-ms-routing-request-id": f"{REGION}:{compact(ask.at // TICKS)}:{ask.request}",
         "x-ms-operation-identifier": f"tenantId={ask.caller.tenant},"
         f"objectId={ask.caller.object_id}/{REGION.lower()}/{ask.request}",
     }
@@ -110,7 +110,7 @@ def _entra(ask: Ask) -> dict[str, str]:
     return {
         "cache-control": "no-store, no-cache",
         "x-content-type-options": "nosniff",
-        "x-ms-request-id": str(UUID(ask.request)),
+        "x-ms-request-id": ask.request,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from vedette.model import Moment
 
@@ -30,9 +31,21 @@ def ticks(moment: str) -> int:
 def moment(count: int) -> Moment:
     """Return the time as the wire spells it: up to seven digits, trailing zeros trimmed."""
     seconds, fraction = divmod(count, TICKS)
-    whole = (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+    whole = second(seconds)
     digits = f"{fraction:07d}".rstrip("0")
     return Moment(f"{whole}.{digits}Z" if digits else f"{whole}Z")
+
+
+@lru_cache(maxsize=1024)
+def second(seconds: int) -> str:
+    """Return the second as RFC 3339 has it, without a zone."""
+    return (_EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
+
+
+@lru_cache(maxsize=16)
+def compact(seconds: int) -> str:
+    """Return the second as ARM's routing header has it."""
+    return second(seconds).replace("-", "").replace(":", "") + "Z"
 
 
 def etag(counter: int, count: int) -> str:

@@ -25,6 +25,8 @@ class Role(Struct, frozen=True, kw_only=True):
 # What every Sentinel role may read besides: enough to find workspaces and ask them.
 _AROUND = (
     "Microsoft.OperationalInsights/workspaces/analytics/query/action",
+    # The page lists only what is below; that the workspace itself is seen is our reading.
+    "Microsoft.OperationalInsights/workspaces/read",
     "Microsoft.OperationalInsights/workspaces/*/read",
     "Microsoft.OperationalInsights/workspaces/query/*/read",
     "Microsoft.Authorization/*/read",

@@ -1,0 +1,387 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from types import SimpleNamespace
+
+import pytest
+from msgspec.structs import replace
+
+from authority import TENANT, Authority, application
+from vedette.errors import BadSettings, SignIn, Unreachable
+from vedette.run.choice import local
+from vedette.run.credentials import from_environment
+from vedette.run.profile import (
+    Az,
+    Certificate,
+    Device,
+    Environment,
+    Federated,
+    Managed,
+    Secret,
+    Tenant,
+)
+from vedette.run.tokens import Given, Tokens, Who, tokens, who
+
+ARM = "https://management.azure.com/.default"
+CLIENT = "22222222-2222-4222-8222-222222222222"
+SECRET = "a-secret-nobody-may-see~1"
+ENVIRON = {"APP_SECRET": SECRET}
+APP = Secret(client_id=CLIENT, tenant_id=TENANT, secret_env="APP_SECRET")
+
+
+class Bank:
+    """A credential that gives numbered tokens, slowly, and says what it was asked."""
+
+    def __init__(self, lives: float = 3600.0) -> None:
+        self.now = 1000.0
+        self.lives = lives
+        self.asked: list[tuple[str, str | None]] = []
+        self.made = 0
+        self.closed = 0
+
+    def make(self) -> Bank:
+        self.made += 1
+        return self
+
+    def clock(self) -> float:
+        return self.now
+
+    async def get_token(self, scope, /, *, claims=None):
+        self.asked.append((scope, claims))
+        number = len(self.asked)
+        await asyncio.sleep(0)
+        return SimpleNamespace(token=f"token-{number}", expires_on=int(self.now + self.lives))
+
+    async def close(self) -> None:
+        self.closed += 1
+
+    def source(self, **more) -> Tokens:
+        return Tokens(self.make, who="identity test", clock=self.clock, **more)
+
+
+def profile(authority, identity):
+    return replace(local(), login=authority.endpoint, ca=str(authority.ca), identity=identity)
+
+
+def asked(authority, identity, *, environ=ENVIRON, tenant=None, **more):
+    """Return what one request for a token comes to."""
+
+    async def talk():
+        async with authority:
+            source = tokens(replace(profile(authority, identity), **more), tenant, environ=environ)
+            try:
+                return await source.token(ARM)
+            finally:
+                await source.close()
+
+    return asyncio.run(talk())
+
+
+@pytest.fixture
+def authority(tmp_path):
+    return Authority(tmp_path)
+
+
+def test_a_token_is_asked_for_once_until_five_minutes_before_it_expires():
+    async def talk():
+        bank = Bank()
+        source = bank.source()
+        assert source.current(ARM) is None
+        assert await source.token(ARM) == "token-1"
+        bank.now += 3600 - 301
+        assert source.current(ARM) == "token-1"
+        assert await source.token(ARM) == "token-1"
+        bank.now += 2
+        assert source.current(ARM) is None
+        assert await source.token(ARM) == "token-2"
+
+    asyncio.run(talk())
+
+
+def test_a_token_that_lives_shorter_than_that_is_used_for_half_its_life():
+    async def talk():
+        bank = Bank(lives=60)
+        source = bank.source()
+        await source.token(ARM)
+        bank.now += 29
+        assert source.current(ARM) == "token-1"
+        bank.now += 2
+        assert source.current(ARM) is None
+
+    asyncio.run(talk())
+
+
+def test_however_many_ask_at_once_one_request_is_made():
+    async def talk():
+        bank = Bank()
+        source = bank.source()
+        first = await asyncio.gather(*(source.token(ARM) for _ in range(64)))
+        again = await asyncio.gather(*(source.token(ARM, fresh=True) for _ in range(64)))
+        assert {*first} == {"token-1"}
+        assert {*again} == {"token-2"}
+        assert len(bank.asked) == 2
+
+    asyncio.run(talk())
+
+
+def test_scopes_do_not_share_tokens():
+    async def talk():
+        source = Bank().source()
+        assert await source.token("arm") != await source.token("graph")
+
+    asyncio.run(talk())
+
+
+def test_a_fresh_token_comes_from_a_new_credential_which_keeps_none_of_the_old():
+    async def talk():
+        bank = Bank()
+        source = bank.source()
+        await source.token(ARM)
+        assert await source.token(ARM, fresh=True) == "token-2"
+        assert (bank.made, bank.closed) == (2, 1)
+        await source.close()
+        assert bank.closed == 2
+        assert source.current(ARM) is None
+
+    asyncio.run(talk())
+
+
+def test_a_person_is_not_asked_to_sign_in_again_for_a_fresh_token():
+    async def talk():
+        bank = Bank()
+        source = bank.source(renewable=False)
+        await source.token(ARM)
+        await source.token(ARM, fresh=True)
+        assert bank.made == 1
+
+    asyncio.run(talk())
+
+
+def test_a_claims_challenge_is_passed_on_though_the_token_at_hand_is_good():
+    async def talk():
+        bank = Bank()
+        source = bank.source()
+        await source.token(ARM)
+        assert await source.token(ARM, claims='{"access_token":{}}') == "token-2"
+        assert bank.asked[-1] == (ARM, '{"access_token":{}}')
+        assert source.current(ARM) == "token-2"
+
+    asyncio.run(talk())
+
+
+def test_a_secret_from_a_variable_gets_a_token(authority):
+    authority.grants("granted")
+    assert asked(authority, APP) == "granted"
+    assert authority.paths == [f"/{TENANT}/oauth2/v2.0/token"]
+    (form,) = authority.forms
+    assert (form["client_id"], form["scope"], form["client_secret"]) == (CLIENT, ARM, SECRET)
+
+
+def test_a_secret_from_a_file_loses_its_line_end(authority, tmp_path):
+    authority.grants("granted")
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    identity = Secret(client_id=CLIENT, tenant_id=TENANT, secret_file=str(tmp_path / "secret"))
+    assert asked(authority, identity) == "granted"
+    assert authority.forms[0]["client_secret"] == SECRET
+
+
+def test_another_tenant_gives_its_own_tokens(authority):
+    """A multi-tenant application asks each customer's tenant."""
+    authority.grants("granted")
+    identity = Secret(client_id=CLIENT, secret_env="APP_SECRET")
+    tenants = {"acme": Tenant(alias="acme", id="33333333-3333-4333-8333-333333333333")}
+    assert asked(authority, identity, tenant="acme", tenants=tenants) == "granted"
+    assert authority.paths == ["/33333333-3333-4333-8333-333333333333/oauth2/v2.0/token"]
+
+
+def test_a_certificate_signs_in_without_a_secret(authority, tmp_path):
+    authority.grants("granted")
+    application(tmp_path / "app.pem", b"opens it")
+    identity = Certificate(
+        client_id=CLIENT,
+        tenant_id=TENANT,
+        certificate=str(tmp_path / "app.pem"),
+        password_env="APP_PASSWORD",
+    )
+    assert asked(authority, identity, environ={"APP_PASSWORD": "opens it"}) == "granted"
+    assert authority.forms[0]["client_assertion"].count(".") == 2
+    with pytest.raises(BadSettings, match="identity certificate") as error:
+        asked(authority, identity, environ={"APP_PASSWORD": "does not"})
+    assert "does not" not in error.value.message
+
+
+def test_a_federated_token_is_read_from_its_file(authority, tmp_path):
+    authority.grants("granted")
+    (tmp_path / "token").write_text("their.own.token")
+    identity = Federated(client_id=CLIENT, tenant_id=TENANT, token_file=str(tmp_path / "token"))
+    assert asked(authority, identity) == "granted"
+    assert authority.forms[0]["client_assertion"] == "their.own.token"
+
+
+def test_the_environment_holds_a_secret_a_certificate_or_a_federated_token(authority):
+    both = {"AZURE_CLIENT_ID": CLIENT, "AZURE_TENANT_ID": TENANT}
+    secret = from_environment({**both, "AZURE_CLIENT_SECRET": SECRET})
+    assert isinstance(secret, Secret)
+    certificate = from_environment({**both, "AZURE_CLIENT_CERTIFICATE_PATH": "/app.pem"})
+    assert certificate == Certificate(client_id=CLIENT, tenant_id=TENANT, certificate="/app.pem")
+    federated = from_environment({**both, "AZURE_FEDERATED_TOKEN_FILE": "/token"})
+    assert federated == Federated(client_id=CLIENT, tenant_id=TENANT, token_file="/token")
+    with pytest.raises(BadSettings, match="the environment holds no identity"):
+        from_environment(both)
+    authority.grants("granted")
+    environ = {**both, "AZURE_CLIENT_SECRET": SECRET}
+    assert asked(authority, Environment(), environ=environ) == "granted"
+    assert authority.forms[0]["client_secret"] == SECRET
+
+
+@pytest.mark.skipif("sys.platform == 'win32'", reason="az is another file there")
+def test_az_is_asked_for_the_resource(tmp_path, monkeypatch):
+    az = tmp_path / "az"
+    az.write_text(
+        "#!/bin/sh\n"
+        f'echo "$@" > {tmp_path}/said\n'
+        """echo '{"accessToken":"from-az","expires_on":4102444800,"tokenType":"Bearer"}'\n"""
+    )
+    az.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    async def talk():
+        source = tokens(replace(local(), identity=Az(tenant_id=TENANT)), environ={})
+        return await source.token(ARM)
+
+    assert asyncio.run(talk()) == "from-az"
+    said = (tmp_path / "said").read_text()
+    assert f"--tenant {TENANT}" in said
+    assert "--resource https://management.azure.com" in said
+
+
+def test_without_az_it_is_said_so(monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    source = tokens(replace(local(), identity=Az()), environ={})
+    with pytest.raises(SignIn, match="identity az: no token for management.azure.com: the Azure"):
+        asyncio.run(source.token(ARM))
+
+
+def test_a_managed_identity_asks_the_machine(monkeypatch):
+    """Over plain HTTP, as the platform offers it: a key in the header, no secret of ours."""
+    heard: list[str] = []
+
+    async def serve(reader, writer):
+        heard.append((await reader.readuntil(b"\r\n\r\n")).decode())
+        body = b'{"access_token":"machine","expires_on":"4102444800","token_type":"Bearer"}'
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        writer.write(f"{head}\r\nConnection: close\r\n\r\n".encode() + body)
+        await writer.drain()
+        writer.close()
+
+    async def talk():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{port}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "key")
+        source = tokens(replace(local(), identity=Managed(client_id=CLIENT)), environ={})
+        try:
+            return await source.token(ARM)
+        finally:
+            await source.close()
+            server.close()
+
+    assert asyncio.run(talk()) == "machine"
+    assert f"client_id={CLIENT}" in heard[0]
+    assert "x-identity-header: key" in heard[0].lower()
+
+
+def test_a_device_code_needs_a_person():
+    identity = Device(client_id=CLIENT, tenant_id=TENANT)
+    source = tokens(replace(local(), identity=identity), environ={})
+    with pytest.raises(SignIn, match="needs a person"):
+        asyncio.run(source.token(ARM))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (7000215, "AADSTS7000215, the client secret is wrong"),
+        (700016, "AADSTS700016, there is no such application in the tenant"),
+        (90002, "AADSTS90002, there is no such tenant"),
+        (999999, "AADSTS999999, refused"),
+    ],
+)
+def test_a_refusal_says_the_code_and_what_it_means_and_never_a_secret(authority, code, said):
+    authority.refuses(code, f"Invalid client secret {SECRET} provided.\x1b]0;pwned\x07")
+    with pytest.raises(SignIn) as error:
+        asked(authority, APP)
+    told = f"{error.value.message} {error.value.hint} {error.value!r}"
+    assert error.value.message == f"identity secret: no token for management.azure.com: {said}"
+    assert SECRET not in told
+    assert "\x1b" not in told
+
+
+def test_a_login_endpoint_that_is_not_there_is_no_refusal(authority):
+    """Offline is a state of the run: it pauses, and signs in when the network is back."""
+    source = tokens(replace(local(), login="https://127.0.0.1:9", identity=APP), environ=ENVIRON)
+
+    async def talk():
+        try:
+            await source.token(ARM)
+        finally:
+            await source.close()
+
+    with pytest.raises(Unreachable, match="the login endpoint cannot be reached"):
+        asyncio.run(talk())
+
+
+def test_an_authority_with_an_unknown_certificate_gets_no_secret(authority):
+    authority.grants("granted")
+    with pytest.raises(Unreachable):
+        asked(authority, APP, ca=None)
+    assert authority.forms == []
+
+
+@pytest.mark.parametrize(
+    ("identity", "said"),
+    [
+        (APP, "the variable APP_SECRET, which holds the secret, is not set"),
+        (Secret(client_id=CLIENT, secret_file="/nowhere/at-all"), "cannot be read"),
+        (Certificate(client_id=CLIENT, certificate="/nowhere/at-all"), "is not there"),
+        (Federated(client_id=CLIENT, token_file="/nowhere/at-all"), "is not there"),
+        (Environment(), "the environment holds no identity"),
+    ],
+)
+def test_what_an_identity_lacks_is_named_before_anything_is_sent(authority, identity, said):
+    with pytest.raises(BadSettings, match=said):
+        asked(authority, identity, environ={})
+    assert authority.forms == []
+
+
+def test_an_identity_without_a_tenant_says_so(authority):
+    identity = Secret(client_id=CLIENT, secret_env="APP_SECRET")
+    with pytest.raises(BadSettings, match="the identity has no tenant"):
+        asked(authority, identity)
+
+
+def test_a_given_token_is_the_same_for_all():
+    given = Given("token")
+    assert given.current(ARM) == asyncio.run(given.token(ARM, fresh=True)) == "token"
+
+
+def jwt(**claims: object) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{body}.c2ln"
+
+
+def test_a_token_tells_whom_it_speaks_for():
+    assert who(jwt(upn="linda@contoso.example", oid="o", tid="t")) == Who(
+        name="linda@contoso.example", object_id="o", tenant_id="t"
+    )
+    assert who(jwt(appid=CLIENT, oid="o")) == Who(name=CLIENT, object_id="o")
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["", "opaque", "a.b.c", "a.!!.c", "e30.W10.x", jwt(), jwt(upn=7), jwt(upn="\x1b[31m")],
+)
+def test_a_token_that_does_not_tell_is_nobodys(token):
+    assert who(token) is None
