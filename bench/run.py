@@ -73,7 +73,9 @@ def main() -> int:
             failed = True
             sections.append(f"## {name.capitalize()}\n\nNot measured: {error!r}")
         print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr)
-    load = f"Load of the machine: {before} before, {_load()} after; it may not have been ours alone."
+    load = (
+        f"Load of the machine: {before} before, {_load()} after; it may not have been ours alone."
+    )
     head = ["# Results", "", "Written by `make bench`; read [the bench](README.md) first.", ""]
     report = "\n".join([*head, *_machine(), "", load, "", "\n\n".join(sections), ""])
     _RESULTS.write_text(report, encoding="utf-8")

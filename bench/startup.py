@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from tables import aim, table
+from tables import aim, section, table
 
 ROOT = Path(__file__).parents[1]
 _VEDETTE = str(Path(sys.executable).with_name("vedette"))
@@ -63,20 +63,16 @@ def measure(times: int = 15) -> str:
                 found[name].append(_ran(command, env))
     cpu = {name: median(row[0] for row in rows) for name, rows in found.items()}
     wall = {name: median(row[1] for row in rows) for name, rows in found.items()}
-    return "\n".join(
-        [
-            "## Start-up",
-            "",
-            f"Byte-compiled; `list` on the local sample world, not to a terminal. {times} times, "
-            "commands taking turns, medians.",
-            "",
-            *table(
-                ["", "CPU, ms", "wall, ms"],
-                [[f"`{name}`", f"{cpu[name]:.0f}", f"{wall[name]:.0f}"] for name in COMMANDS],
-            ),
-            "",
-            *table(["figure", "is", "aim", ""], _aims(cpu, wall)),
-        ]
+    how = (
+        f"Byte-compiled; `list` on the local sample world, not to a terminal. {times} times, "
+        "commands taking turns, medians."
+    )
+    rows = [[f"`{name}`", f"{cpu[name]:.0f}", f"{wall[name]:.0f}"] for name in COMMANDS]
+    return section(
+        "Start-up",
+        how,
+        table(["", "CPU, ms", "wall, ms"], rows),
+        table(["figure", "is", "aim", ""], _aims(cpu, wall)),
     )
 
 

@@ -23,3 +23,9 @@ def aim(
     met = (least is None or value >= least) and (most is None or value <= most)
     bound = f"≥ {least:g} {of}" if least is not None else f"≤ {most:g} {of}"
     return [what, f"{value:,.3g} {of}", bound, "met" if met else "**missed**"]
+
+
+def section(title: str, how: str, *tables: Sequence[str]) -> str:
+    """A part of the report: what was measured, how, and the tables."""
+    blocks = [f"## {title}", how, *("\n".join(lines) for lines in tables)]
+    return "\n\n".join(blocks)

@@ -11,7 +11,7 @@ from statistics import median
 
 from canned import canned, counts
 from contenders import AT_ONCE, CONTENDERS, THREADS, Job
-from tables import aim, table
+from tables import aim, section, table
 
 SAID = {
     "sdk-sync": f"azure-mgmt-securityinsight 1.0.0, {THREADS} threads",
@@ -59,19 +59,12 @@ def measure(count: int = 4_000, rounds: int = 3) -> str:
         f"An update is a GET and a PUT of a 2 KB incident over TLS on loopback. {count:,} of "
         f"them, {rounds} rounds, contenders taking turns, medians (least to most)."
     )
-    return "\n".join(
-        [
-            "## Updates",
-            "",
-            how,
-            "",
-            *table(
-                ["", "updates a second", "client CPU, ms an update", "peak memory, MiB"],
-                [_row(name, found[name], middle[name]) for name in CONTENDERS],
-            ),
-            "",
-            *table(["ratio", "is", "aim", ""], _ratios(middle)),
-        ]
+    rows = [_row(name, found[name], middle[name]) for name in CONTENDERS]
+    return section(
+        "Updates",
+        how,
+        table(["", "updates a second", "client CPU, ms an update", "peak memory, MiB"], rows),
+        table(["ratio", "is", "aim", ""], _ratios(middle)),
     )
 
 

@@ -8,6 +8,7 @@ import json
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 from urllib.parse import parse_qsl
 
 from cryptography import x509
@@ -30,7 +31,7 @@ class Authority:
         self.paths: list[str] = []
         self.endpoint = ""
 
-    async def __aenter__(self) -> Authority:
+    async def __aenter__(self) -> Self:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._leaf)
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=context)
@@ -51,13 +52,26 @@ class Authority:
         answer = {"error": "invalid_client", "error_description": told, "error_codes": [code]}
         self.answers.append((status, answer))
 
+    def _discovery(self) -> dict[str, str]:
+        base = f"{self.endpoint}/{TENANT}"
+        return {
+            "issuer": f"{base}/v2.0",
+            "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+            "token_endpoint": f"{base}/oauth2/v2.0/token",
+            "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+        }
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         lines = [line.partition(":") for line in head.split("\r\n")[1:] if line]
-        length = next(int(v) for k, _, v in lines if k.lower() == "content-length")
+        length = next((int(v) for k, _, v in lines if k.lower() == "content-length"), 0)
         self.paths.append(head.split(" ")[1])
-        self.forms.append(dict(parse_qsl((await reader.readexactly(length)).decode())))
-        status, answer = self.answers.pop(0)
+        form = dict(parse_qsl((await reader.readexactly(length)).decode()))
+        if head.startswith("GET "):
+            status, answer = 200, self._discovery()
+        else:
+            self.forms.append(form)
+            status, answer = self.answers.pop(0)
         body = json.dumps(answer).encode()
         writer.write(
             f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\n"

@@ -136,9 +136,14 @@ def test_a_comment_is_retracted_and_never_deleted():
 
 
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.WRITTEN])
-def test_only_what_was_written_is_taken_back(outcome):
-    run = done(done_step(1, outcome, before={"status": "New"}, after={"status": "Active"}))
-    assert undo(run).steps == []
+def test_what_was_not_written_is_not_taken_back(outcome):
+    assert undo(done(done_step(1, outcome, before={"status": "New"}))).steps == []
+
+
+def test_a_step_that_failed_after_its_first_write_is_taken_back():
+    """Its fields were written, and its comment was refused."""
+    run = done(done_step(1, Outcome.FAILED, before={"status": "New"}, after={"status": "Active"}))
+    assert only(undo(run)).edits == (Restore(values={"status": "New"}),)
 
 
 def test_steps_of_unknown_end_are_told():

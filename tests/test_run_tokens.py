@@ -260,7 +260,7 @@ def test_az_is_asked_for_the_resource(tmp_path, monkeypatch):
 def test_without_az_it_is_said_so(monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
     source = tokens(replace(local(), identity=Az()), environ={})
-    with pytest.raises(SignIn, match="identity az: no token for management.azure.com: the Azure"):
+    with pytest.raises(SignIn, match=r"no token for management\.azure\.com: the Azure CLI"):
         asyncio.run(source.token(ARM))
 
 
@@ -270,7 +270,10 @@ def test_a_managed_identity_asks_the_machine(monkeypatch):
 
     async def serve(reader, writer):
         heard.append((await reader.readuntil(b"\r\n\r\n")).decode())
-        body = b'{"access_token":"machine","expires_on":"4102444800","token_type":"Bearer"}'
+        body = (
+            b'{"access_token":"machine","expires_on":"4102444800","token_type":"Bearer",'
+            b'"resource":"https://management.azure.com"}'
+        )
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         writer.write(f"{head}\r\nConnection: close\r\n\r\n".encode() + body)
         await writer.drain()
@@ -300,6 +303,43 @@ def test_a_device_code_needs_a_person():
         asyncio.run(source.token(ARM))
 
 
+def test_a_device_code_is_told_to_the_person_and_then_gets_a_token(authority, monkeypatch):
+    """Signed in once: a fresh token afterwards asks no person again."""
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)  # it would beat the profile's `ca`
+    told: list[str] = []
+
+    async def talk():
+        async with authority:
+            code = {"device_code": "d", "user_code": "ABCD", "verification_uri": "https://x/dev"}
+            authority.answers.append((200, {**code, "expires_in": 900, "interval": 0}))
+            id_token = jwt(
+                iss=f"{authority.endpoint}/{TENANT}/v2.0",
+                aud=CLIENT,
+                sub="linda",
+                tid=TENANT,
+                preferred_username="linda@contoso.example",
+                exp=4102444800,
+                iat=0,
+            )
+            client_info = jwt(uid="linda", utid=TENANT).split(".")[1]
+            authority.grants("by-hand")
+            _, granted = authority.answers[-1]
+            granted |= {"id_token": id_token, "client_info": client_info, "scope": ARM}
+            source = tokens(
+                profile(authority, Device(client_id=CLIENT, tenant_id=TENANT)),
+                environ={},
+                prompt=told.append,
+            )
+            try:
+                return await source.token(ARM), await source.token(ARM, fresh=True)
+            finally:
+                await source.close()
+
+    assert asyncio.run(talk()) == ("by-hand", "by-hand")
+    assert told == ["to sign in, open https://x/dev and enter the code ABCD"]
+    assert authority.forms[1]["device_code"] == "d"
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [
@@ -319,7 +359,7 @@ def test_a_refusal_says_the_code_and_what_it_means_and_never_a_secret(authority,
     assert "\x1b" not in told
 
 
-def test_a_login_endpoint_that_is_not_there_is_no_refusal(authority):
+def test_a_login_endpoint_that_is_not_there_is_no_refusal():
     """Offline is a state of the run: it pauses, and signs in when the network is back."""
     source = tokens(replace(local(), login="https://127.0.0.1:9", identity=APP), environ=ENVIRON)
 

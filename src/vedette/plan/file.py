@@ -50,10 +50,14 @@ def digest(plan: Plan) -> str:
     return f"sha256:{hashed.hexdigest()}"
 
 
+def digested(plan: Plan) -> Plan:
+    """Return the plan with the digest it ought to have."""
+    return replace(plan, digest=digest(plan))
+
+
 def sealed(plan: Plan) -> bytes:
     """Return the file's content: indented JSON in UTF-8, with the digest of the rest."""
-    whole = msgspec.json.encode(replace(plan, digest=digest(plan)))
-    return msgspec.json.format(whole, indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(digested(plan)), indent=2) + b"\n"
 
 
 def opened(data: bytes) -> Plan:

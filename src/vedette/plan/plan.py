@@ -37,13 +37,17 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Scope(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a plan was made for: applying it anywhere else is refused."""
+    """
+    What a plan was made for: applying it anywhere else is refused. `places` ties the aliases
+    that steps use to what they stood for: another machine may call it something else.
+    """
 
     profile: str
     dialect: str
     workspaces: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    places: dict[str, str] = {}
 
 
 class Trip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
@@ -30,7 +29,7 @@ from vedette.model import (
     touched,
 )
 from vedette.model.change import values
-from vedette.plan.file import digest
+from vedette.plan.file import digested
 from vedette.plan.guard import HANDS_OFF, is_hands_off, strikes, verdict
 from vedette.plan.plan import Plan, Scope, Step, Verdict
 
@@ -68,44 +67,39 @@ def plan(  # noqa: PLR0913 - a plan's header is this many facts, each from the c
     me: Collection[str] = (),
     named: bool = False,
     opens: Mapping[str, int] | None = None,
-    watchlists: Mapping[str, Any] | None = None,
     notes: Iterable[str] = (),
 ) -> Plan:
     """
     Return the steps that bring every incident where the first task that holds wants it. An
     incident already there gets no step, so planning over an applied plan yields an empty
-    one. Each incident comes with its place, which is looked up in `planes`.
-
-    `named` says that somebody named the incidents one by one: then a comment alone is worth
-    a step, and a single incident is held back by no rail. `opens` counts the open incidents
-    by place for the rail on closing, where more are open than are handed in. `me` are
-    further names of the principal. Edits that a plane cannot do raise `Asked`.
+    one. `planes` are by place; edits that one of them cannot do raise `Asked`. `me` are
+    further names of the principal, `opens` counts the open incidents by place. `named` ones
+    get a step for a comment alone, and a single one of them is held back by no rail.
     """
     book = _Book(tasks, planes, me={principal, *me}, named=named)
     for place, incident in incidents:
         book.consider(place, incident)
-    made_plan = Plan(
-        id=id,
-        made=made,
-        now=now,
-        by=by,
-        source=source,
-        scope=scope,
-        principal=principal,
-        conditions={task.name: task.condition for task in tasks},
-        watchlists=dict(watchlists or {}),
-        verdict=book.verdict(opens, notes),
-        expires=expires,
-        steps=book.steps,
+    return digested(
+        Plan(
+            id=id,
+            made=made,
+            now=now,
+            by=by,
+            source=source,
+            scope=scope,
+            principal=principal,
+            conditions={task.name: task.condition for task in tasks},
+            verdict=book.verdict(opens, notes),
+            expires=expires,
+            steps=book.steps,
+        )
     )
-    return replace(made_plan, digest=digest(made_plan))
 
 
 def noted(plan: Plan, notes: Iterable[str]) -> Plan:
     """Return the plan with these notes added to its verdict, and its digest with them."""
     verdict = replace(plan.verdict, notes=(*plan.verdict.notes, *notes))
-    whole = replace(plan, verdict=verdict)
-    return replace(whole, digest=digest(whole))
+    return digested(replace(plan, verdict=verdict))
 
 
 def differing(plane: Plane, before: Incident, after: Incident) -> tuple[str, ...]:

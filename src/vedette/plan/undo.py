@@ -9,12 +9,11 @@ from collections.abc import Iterable
 
 import msgspec
 from msgspec import Raw
-from msgspec.structs import replace
 
 from vedette.errors import Refused
 from vedette.model import AddComment, AddTags, Edit, RemoveTags, Restore
 from vedette.plan.done import Done, DoneStep, Outcome
-from vedette.plan.file import digest
+from vedette.plan.file import digested
 from vedette.plan.plan import Plan, Step, Verdict
 
 MARK = "vedette/"
@@ -43,21 +42,22 @@ def reverse(
         )
     because = f"undo {done.run}"
     steps = [_turned(one, done, because, unmark=unmark) for one in done.steps if _wrote(one)]
-    plan = Plan(
-        kind="delete" if done.kind == "create" else "undo",
-        id=id,
-        made=made,
-        now=made,
-        by=by,
-        source=because,
-        scope=done.scope,
-        principal=principal,
-        conditions={because: ""},
-        verdict=Verdict(notes=tuple(_notes(done))),
-        expires=expires,
-        steps=[Raw(msgspec.json.encode(one)) for one in steps if one is not None],
+    return digested(
+        Plan(
+            kind="delete" if done.kind == "create" else "undo",
+            id=id,
+            made=made,
+            now=made,
+            by=by,
+            source=because,
+            scope=done.scope,
+            principal=principal,
+            conditions={because: ""},
+            verdict=Verdict(notes=tuple(_notes(done))),
+            expires=expires,
+            steps=[Raw(msgspec.json.encode(one)) for one in steps if one is not None],
+        )
     )
-    return replace(plan, digest=digest(plan))
 
 
 def _wrote(one: DoneStep) -> bool:

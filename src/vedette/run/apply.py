@@ -90,7 +90,8 @@ class Run:
     ) -> None:
         self.name = name
         self._plan = plan
-        self._link = link
+        self._dialects = link.reaching(plan.scope)
+        self._driver = link.driver
         self._journal = journal
         self._ledger = Ledger(journal, name)
         self._again = again
@@ -162,7 +163,7 @@ class Run:
 
     async def _step(self, number: int, one: Step, effects: dict[int, Ended]) -> None:
         """Carry a step's writes, fields before comments, noting in `effects` how each ended."""
-        dialect = self._link.dialects[one.place]
+        dialect = self._dialects[one.place]
         tries = self._begun.unsettled.get(number, ())
         if self._plan.kind in ("create", "delete"):
             effects[0] = await self._single(number, one, dialect, tries)
@@ -175,7 +176,7 @@ class Run:
         for effect, message in enumerate(comments_of(one.edits), start=1):
             name = comment_id(self._plan.id, one.id, message, effect)
             talk = comment(dialect, one.id, message, name, effect=effect, tried=name in begun)
-            said = await self._link.driver.carry(talk, self._durable(number))
+            said = await self._driver.carry(talk, self._durable(number))
             effects[effect] = Ended(
                 outcome="written" if said else "already", comments=(name,) if said else ()
             )
@@ -194,7 +195,7 @@ class Run:
             tried=next((intent for intent in reversed(tries) if intent.comment is None), None),
         )
         talk = update(dialect, wish, self._again(one))
-        return await self._link.driver.carry(talk, self._durable(number))
+        return await self._driver.carry(talk, self._durable(number))
 
     async def _single(
         self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
@@ -204,7 +205,7 @@ class Run:
             talk = create(dialect, incident, tried=bool(tries))
         else:
             talk = delete(dialect, one.id, one.key, tried=bool(tries))
-        return await self._link.driver.carry(talk, self._durable(number))
+        return await self._driver.carry(talk, self._durable(number))
 
     def _durable(self, number: int) -> Callable[[Tell], asyncio.Future[None]]:
         return lambda write: self._ledger.intend(number, write)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-from vedette.errors import Asked, Missing, Unknown, VedetteError
+from vedette.errors import Asked, Missing, Refused, Unknown, VedetteError
 from vedette.flow.pages import pages
 from vedette.flow.talk import Ask
 from vedette.model import Owner
@@ -58,7 +58,23 @@ class Link:
             workspaces=tuple(place.path for place in arm),
             tenants=tuple(sorted(tenants)),
             hosts=tuple(dict.fromkeys(place.endpoint for place in places)),
+            places={name: dialect.place.where for name, dialect in self.dialects.items()},
         )
+
+    def reaching(self, scope: Scope) -> dict[str, Dialect]:
+        """
+        Return the places of a plan by the aliases it uses. Raises `Refused` where one of them
+        is not in reach: an alias alone, which may mean another workspace here, is not enough.
+        """
+        here = {dialect.place.where: dialect for dialect in self.dialects.values()}
+        missing = [alias for alias, where in scope.places.items() if where not in here]
+        if missing:
+            raise Refused(
+                f"the plan is about {', '.join(missing)}, which profile {self.profile!r} does"
+                " not reach",
+                hint="choose the profile it was made with: --profile NAME",
+            )
+        return {alias: here[where] for alias, where in scope.places.items()}
 
     async def pages(
         self, dialect: Dialect, bounds: tuple[Bound, ...] = (), top: int | None = None

@@ -200,7 +200,7 @@ def _asking(plan: Plan, link: Link) -> Callable[[Step], Again]:
         name: condition(text, now=frozen).holds if text else None
         for name, text in plan.conditions.items()
     }
-    planes: dict[str, Plane] = {name: d.plane for name, d in link.dialects.items()}
+    planes: dict[str, Plane] = {name: d.plane for name, d in link.reaching(plan.scope).items()}
     return lambda one: again(one, asked[one.because], planes[one.place].same)
 
 

@@ -80,17 +80,19 @@ class Collection:
 
     def read(self, ask: Ask, *at: str) -> Answer:
         """Return one."""
-        *where, id = at
-        here = self._enter(ask, where, "read", id)
-        return Answer(status=200, document=self._spelled(here, here.kept(id)), bucket="reads")
+        *where, named = at
+        here = self._enter(ask, where, "read", named)
+        return Answer(status=200, document=self._spelled(here, here.kept(named)), bucket="reads")
 
     def put(self, ask: Ask, *at: str) -> Answer:
         """Make it, or replace all that can be written of it."""
-        *where, id = at
-        here = self._enter(ask, where, "write", id)
-        kept = here.records.named(here.workspace, id)
+        *where, named = at
+        here = self._enter(ask, where, "write", named)
+        kept = here.records.named(here.workspace, named)
         document = bodies.body(ask.body)
-        after = self._tongue.heard(document, kept.incident if kept else None, here.place, id, False)
+        after = self._tongue.heard(
+            document, kept.incident if kept else None, here.place, named, False
+        )
         if kept is None:
             mirrored = mirrors(ask.connection, here.workspace)
             made = here.records.add(here.workspace, after, mirrored=mirrored)
@@ -101,19 +103,19 @@ class Collection:
 
     def patch(self, ask: Ask, *at: str) -> Answer:
         """Change what is named and nothing else: this service's own, not Microsoft's."""
-        *where, id = at
-        here = self._enter(ask, where, "write", id)
-        kept = here.kept(id)
+        *where, named = at
+        here = self._enter(ask, where, "write", named)
+        kept = here.kept(named)
         document = bodies.body(ask.body)
         return self._saved(
-            here, kept, self._tongue.heard(document, kept.incident, here.place, id, True)
+            here, kept, self._tongue.heard(document, kept.incident, here.place, named, True)
         )
 
     def delete(self, ask: Ask, *at: str) -> Answer:
         """Remove it; what is not there is gone already."""
-        *where, id = at
-        here = self._enter(ask, where, "delete", id)
-        kept = here.records.named(here.workspace, id)
+        *where, named = at
+        here = self._enter(ask, where, "delete", named)
+        kept = here.records.named(here.workspace, named)
         if kept is None:
             return Answer(status=204, bucket="deletes")
         here.records.remove(kept)
@@ -123,9 +125,9 @@ class Collection:
 
     def comments(self, ask: Ask, *at: str) -> Answer:
         """Return a page of an incident's comments, oldest first."""
-        *where, id = at
-        here = self._enter(ask, where, "comments/read", id, "comments")
-        kept = here.kept(id)
+        *where, named = at
+        here = self._enter(ask, where, "comments/read", named, "comments")
+        kept = here.kept(named)
         top = paging.number(ask, "$top", otherwise=DEFAULT_TOP, least=1)
         after = paging.key(ask, "$skipToken")
         left = [
@@ -145,9 +147,9 @@ class Collection:
 
     def read_comment(self, ask: Ask, *at: str) -> Answer:
         """Return one comment."""
-        *where, id, comment_id = at
-        here = self._enter(ask, where, "comments/read", id, "comments", comment_id)
-        kept = here.kept(id)
+        *where, named, comment_id = at
+        here = self._enter(ask, where, "comments/read", named, "comments", comment_id)
+        kept = here.kept(named)
         comment = here.records.comment(kept, comment_id)
         if comment is None:
             raise missing(comment_id)
@@ -157,9 +159,9 @@ class Collection:
 
     def put_comment(self, ask: Ask, *at: str) -> Answer:
         """Write a comment under the caller's id: the same again changes nothing but times."""
-        *where, id, comment_id = at
-        here = self._enter(ask, where, "comments/write", id, "comments", comment_id)
-        kept = here.kept(id)
+        *where, named, comment_id = at
+        here = self._enter(ask, where, "comments/write", named, "comments", comment_id)
+        kept = here.kept(named)
         document = bodies.body(ask.body)
         message = self._tongue.heard_comment(document)
         before = here.records.comment(kept, comment_id)
@@ -180,12 +182,12 @@ class Collection:
 
     def delete_comment(self, ask: Ask, *at: str) -> Answer:
         """Remove a comment."""
-        *where, id, comment_id = at
-        here = self._enter(ask, where, "comments/delete", id, "comments", comment_id)
+        *where, named, comment_id = at
+        here = self._enter(ask, where, "comments/delete", named, "comments", comment_id)
         since = self._tongue.comment_delete_since
         if since is None or "2020-01-01" <= here.version < since:
             raise unsupported_method(ask, here.version, ("GET", "PUT"))
-        kept = here.kept(id)
+        kept = here.kept(named)
         comment = here.records.comment(kept, comment_id)
         if comment is None:
             return Answer(status=204, bucket="writes")
@@ -260,7 +262,11 @@ def _spell(kept: Kept, place: Place, version: str, tenant: str) -> dict[str, Any
 
 
 def _heard(
-    document: Mapping[str, Any], current: Incident | None, place: Place, id: str, patch: bool
+    document: Mapping[str, Any],
+    current: Incident | None,
+    place: Place,
+    id: str,
+    patch: bool,  # noqa: FBT001  # one shape for both collections
 ) -> Incident:
     return incidents.heard(document, current, place, id, patch=patch)
 

@@ -91,9 +91,7 @@ def _guid(digest: str) -> str:
 def _query(parts: SplitResult) -> dict[str, str]:
     if not parts.query:
         return {}
-    return {
-        name.lower(): value for name, value in parse_qsl(parts.query, keep_blank_values=True)
-    }
+    return {name.lower(): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
 
 
 def origin(endpoint: str) -> str:

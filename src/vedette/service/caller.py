@@ -31,11 +31,11 @@ def application(connection: sqlite3.Connection, client_id: str) -> Caller | None
     ).fetchone()
     if row is None:
         return None
-    id, tenant, object_id, name, roles = row
+    app, tenant, object_id, name, roles = row
     return Caller(
         object_id=object_id,
         tenant=tenant,
         name=name,
-        client_id=id,
+        client_id=app,
         roles=msgspec.json.decode(roles, type=tuple[str, ...]),
     )

@@ -38,7 +38,7 @@ PEOPLE = (
     ("hugo", "Hugo Laurent", "Threat Hunter"),
     ("ines", "Inês Carvalho", "SOC Analyst, tier 1"),
     ("jonas", "Jonas Becker", "Automation Engineer"),
-    ("kemal", "Kemal Yıldız", "SOC Manager"),
+    ("kemal", "Kemal Şahin", "SOC Manager"),
 )
 GROUPS = (("soc-tier1", "SOC Tier 1"), ("soc-tier2", "SOC Tier 2"))
 OPERATOR = id_of("app", "vedette-operator")
@@ -114,17 +114,17 @@ def object_id(app: str) -> str:
 
 
 def _people(connection: sqlite3.Connection) -> None:
-    people = [
+    people: list[tuple[str | None, ...]] = [
         (id_of("user", first), "user", TENANT, name, upn(first), upn(first), title)
         for first, name, title in PEOPLE
     ]
-    groups = [
+    people += [
         (id_of("group", alias), "group", TENANT, name, None, None, None) for alias, name in GROUPS
     ]
     connection.executemany(
         "INSERT INTO principal (id, kind, tenant, name, upn, email, title)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        people + groups,
+        people,
     )
 
 

@@ -28,9 +28,7 @@ def subscribed(ask: Ask, id: str) -> str:
         "SELECT id FROM subscription WHERE id = ? AND tenant = ?", (id, ask.caller.tenant)
     ).fetchone()
     if row is None:
-        raise Fault(
-            404, "SubscriptionNotFound", f"The subscription '{id}' could not be found."
-        )
+        raise Fault(404, "SubscriptionNotFound", f"The subscription '{id}' could not be found.")
     return str(row[0])
 
 
@@ -71,7 +69,7 @@ def found(ask: Ask, subscription: str, group: str, name: str) -> Workspace:
     )
 
 
-def entered(  # noqa: PLR0913  # a place on ARM has three names
+def entered(  # a place on ARM has three names
     ask: Ask, subscription: str, group: str, name: str, action: str, *below: str
 ) -> Workspace:
     """

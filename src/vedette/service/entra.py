@@ -125,9 +125,7 @@ def _audience(form: dict[str, str]) -> str:
             "AADSTS900144: The request body must contain the following parameter: 'scope'.",
         )
     if len(wanted) > 1:
-        raise Fault(
-            400, "invalid_scope", "AADSTS700022: The scope names more than one resource."
-        )
+        raise Fault(400, "invalid_scope", "AADSTS700022: The scope names more than one resource.")
     if not wanted[0].endswith("/.default"):
         raise Fault(
             400,

@@ -76,8 +76,8 @@ def described(
             for one in workspaces(connection)
         ],
         "applications": [
-            {"name": name, "clientId": id, "objectId": object_id, "secret": secret}
-            for id, name, object_id, secret in apps
+            {"name": name, "clientId": app, "objectId": object_id, "secret": secret}
+            for app, name, object_id, secret in apps
         ],
         "environment": variables(connection, url, authority=authority, bundle=bundle),
     }

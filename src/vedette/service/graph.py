@@ -24,7 +24,7 @@ from vedette.wire.problems import Fault
 MOST = 50
 DEFAULT_TOP = 50
 """Without $top: nowhere written down, so the most there may be."""
-LINK_TOKEN = "$skiptoken"
+LINK_KEY = "$skiptoken"
 """What a nextLink goes on by: not established either; a key holds still where $skip would not."""
 MOST_COMMENTS = 100
 
@@ -50,7 +50,7 @@ def listed(ask: Ask, version: str) -> Answer:
     found = records.listed(
         ask.caller.tenant,
         order=wanted.order,
-        after=paging.key(ask, LINK_TOKEN),
+        after=paging.key(ask, LINK_KEY),
         where=wanted.where,
     )
     for _ in range(paging.number(ask, "$skip", otherwise=0, face="graph")):
@@ -61,7 +61,7 @@ def listed(ask: Ask, version: str) -> Answer:
     if last is not None:
         names = ("$top", "$filter", "$orderby", "$select", "$count")
         base = f"{ask.endpoint}/{version}/security/incidents"
-        link = paging.link(base, ask, names, (LINK_TOKEN, paging.token(last)), readable="/():,'$")
+        link = paging.link(base, ask, names, (LINK_KEY, paging.token(last)), readable="/():,'$")
     documents = [_selected(ask, _spelled(records, kept, here)) for kept in page]
     return Answer(
         status=200, document=graph.listed(documents, here, link, _count(ask, records, wanted))
@@ -201,6 +201,6 @@ def _resolved(ask: Ask, before: Incident, after: Incident) -> Incident:
     ).fetchone()
     if row is None:
         return after
-    id, name, email = row
-    known = Owner(object_id=id, upn=owner.upn, email=email, name=name, kind="User")
+    person, name, email = row
+    known = Owner(object_id=person, upn=owner.upn, email=email, name=name, kind="User")
     return replace(after, owner=known)

@@ -48,8 +48,8 @@ def tenants(ask: Ask) -> Answer:
         "SELECT id, name FROM tenant WHERE id = ?", (ask.caller.tenant,)
     ).fetchall()
     value = [
-        {"id": f"/tenants/{id}", "tenantId": id, "displayName": name, "tenantCategory": "Home"}
-        for id, name in rows
+        {"id": f"/tenants/{one}", "tenantId": one, "displayName": name, "tenantCategory": "Home"}
+        for one, name in rows
     ]
     return Answer(status=200, document={"value": value}, bucket="tenant")
 
@@ -62,7 +62,7 @@ def subscriptions(ask: Ask) -> Answer:
         " WHERE principal = ? AND substr(scope, 1, 15 + length(id)) = '/subscriptions/' || id)",
         (ask.caller.tenant, ask.caller.object_id),
     ).fetchall()
-    value = [_subscription(ask, id, name) for id, name in rows]
+    value = [_subscription(ask, one, name) for one, name in rows]
     document = {"value": value, "count": {"type": "Total", "value": len(value)}}
     return Answer(status=200, document=document, bucket="tenant")
 
@@ -110,9 +110,7 @@ def workspace(ask: Ask, id: str, group: str, name: str) -> Answer:
     scope = f"/subscriptions/{id}/resourceGroups/{group}"
     path = f"{scope}/providers/Microsoft.OperationalInsights/workspaces/{name}"
     allowed(ask, _READ, path)
-    return Answer(
-        status=200, document=_workspace(found(ask, id, group, name)), bucket="reads"
-    )
+    return Answer(status=200, document=_workspace(found(ask, id, group, name)), bucket="reads")
 
 
 def onboarding(ask: Ask, id: str, group: str, name: str, state: str | None = None) -> Answer:
@@ -125,9 +123,7 @@ def onboarding(ask: Ask, id: str, group: str, name: str, state: str | None = Non
         "type": "Microsoft.SecurityInsights/onboardingStates",
         "properties": {"customerManagedKey": False},
     }
-    return Answer(
-        status=200, document=document if state else {"value": [document]}, bucket="reads"
-    )
+    return Answer(status=200, document=document if state else {"value": [document]}, bucket="reads")
 
 
 def permissions(ask: Ask, *scope: str) -> Answer:

@@ -39,9 +39,10 @@ def key(ask: Ask, name: str) -> Key | None:
         packed = base64.urlsafe_b64decode(told.encode("ascii") + b"=" * (-len(told) % 4))
         # A token is short; what unpacks to more is not ours.
         unpacked = zlib.decompressobj(wbits=31).decompress(packed, 4_096)
-        return _KEY.decode(unpacked)
+        found: Key = _KEY.decode(unpacked)
     except (ValueError, binascii.Error, zlib.error, msgspec.MsgspecError) as error:
         raise Fault(400, "BadRequest", f"The value of {name} is not valid.") from error
+    return found
 
 
 def number(

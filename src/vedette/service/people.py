@@ -89,7 +89,7 @@ def _allowed(ask: Ask, kind: str) -> str:
 
 
 def _spelled(ask: Ask, kind: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
-    id, name, upn, email, title = row
+    person, name, upn, email, title = row
     given, _, surname = name.partition(" ")
     whole: dict[str, Any] = {
         "businessPhones": [],
@@ -102,11 +102,11 @@ def _spelled(ask: Ask, kind: str, row: tuple[Any, ...]) -> Mapping[str, Any]:
         "preferredLanguage": None,
         "surname": surname,
         "userPrincipalName": upn,
-        "id": id,
+        "id": person,
     }
     if kind == "groups":
         whole = {
-            "id": id,
+            "id": person,
             "displayName": name,
             "description": None,
             "groupTypes": [],

@@ -110,6 +110,8 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 _KEPT = "serial, workspace, record, xdr, redirect"
+_NAMED = f"SELECT {_KEPT} FROM incident WHERE workspace = ? AND name = ?"  # noqa: S608  # constants
+_ON_DEFENDER = f"SELECT {_KEPT} FROM incident WHERE tenant = ? AND xdr = ?"  # noqa: S608  # constants
 _COLUMNS = {
     "created": "created",
     "modified": "modified",
@@ -123,9 +125,7 @@ _COLUMNS = {
 class Records:
     """The records of a world, as one call at one time by one caller sees and changes them."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, *, at: int, who: str, dialect: str
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, at: int, who: str, dialect: str) -> None:
         self.connection = connection
         self.at = at
         self.who = who
@@ -136,7 +136,7 @@ class Records:
     def named(self, workspace: Workspace, name: str) -> Kept | None:
         """Return the incident with this ARM name."""
         row = self.connection.execute(
-            f"SELECT {_KEPT} FROM incident WHERE workspace = ? AND name = ?",
+            _NAMED,
             (workspace.serial, name),
         ).fetchone()
         return None if row is None else _kept(row)
@@ -144,7 +144,7 @@ class Records:
     def on_defender(self, tenant: str, xdr: int) -> Kept | None:
         """Return the incident with this number on the tenant's Defender."""
         row = self.connection.execute(
-            f"SELECT {_KEPT} FROM incident WHERE tenant = ? AND xdr = ?",
+            _ON_DEFENDER,
             (tenant, xdr),
         ).fetchone()
         return None if row is None else _kept(row)
@@ -373,10 +373,10 @@ def _kept(row: Sequence[Any]) -> Kept:
 
 
 def _comment(row: Sequence[Any]) -> Comment:
-    serial, id, tag, created, modified, message, author = row
+    serial, named, tag, created, modified, message, author = row
     return Comment(
         serial=serial,
-        id=id,
+        id=named,
         etag=tag,
         created=created,
         modified=modified,

@@ -102,14 +102,18 @@ def _covers(assigned: str, scope: str) -> bool:
 def may(connection: sqlite3.Connection, principal: str, action: str, scope: str) -> bool:
     """Return whether some assignment at the scope or above lets the principal do it."""
     wanted = scope.lower()
-    rows = connection.execute("SELECT role, scope FROM assignment WHERE principal = ?", (principal,))
+    rows = connection.execute(
+        "SELECT role, scope FROM assignment WHERE principal = ?", (principal,)
+    )
     return any(_covers(assigned, wanted) and grants(role, action) for role, assigned in rows)
 
 
 def held(connection: sqlite3.Connection, principal: str, scope: str) -> tuple[Role, ...]:
     """Return the roles that hold for the principal at the scope."""
     wanted = scope.lower()
-    rows = connection.execute("SELECT role, scope FROM assignment WHERE principal = ?", (principal,))
+    rows = connection.execute(
+        "SELECT role, scope FROM assignment WHERE principal = ?", (principal,)
+    )
     return tuple(
         ROLES[role] for role, assigned in rows if _covers(assigned, wanted) and role in ROLES
     )

@@ -32,9 +32,7 @@ class Route(Struct, frozen=True, kw_only=True):
         """Return what this face says of a path that leads nowhere."""
         if self.face == "graph":
             last = ask.path[-1] if ask.path else ""
-            return Fault(
-                400, "BadRequest", f"Resource not found for the segment '{last[:100]}'."
-            )
+            return Fault(400, "BadRequest", f"Resource not found for the segment '{last[:100]}'.")
         if self.face == "entra":
             return Fault(404, "invalid_request", "AADSTS900561: The endpoint does not exist.")
         return Fault(404, "NotFound", "No resource answers to this path.")
@@ -89,8 +87,10 @@ _ROUTES: dict[str, Route] = {
     "@/security/incidents/{}/comments": Route(face="graph", methods={"POST": graph.comment}),
     "@/users": _get(lambda ask, version: people.some(ask, version, "users"), "graph"),
     "@/groups": _get(lambda ask, version: people.some(ask, version, "groups"), "graph"),
-    "@/users/{}": _get(lambda ask, version, id: people.one(ask, version, "users", id), "graph"),
-    "@/groups/{}": _get(lambda ask, version, id: people.one(ask, version, "groups", id), "graph"),
+    "@/users/{}": _get(lambda ask, version, name: people.one(ask, version, "users", name), "graph"),
+    "@/groups/{}": _get(
+        lambda ask, version, name: people.one(ask, version, "groups", name), "graph"
+    ),
     "common/discovery/instance": _get(entra.instance, "entra", is_open=True),
     "{}/oauth2/v2.0/token": Route(face="entra", methods={"POST": entra.token}, is_open=True),
     "{}/oauth2/token": Route(face="entra", methods={"POST": entra.token}, is_open=True),

@@ -10,6 +10,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -19,7 +20,16 @@ from vedette.model import Incident, Owner
 from vedette.service import cast
 from vedette.service.moments import TICKS, etag, moment, ticks_of
 from vedette.service.records import Author
-from vedette.service.words import AUTO_TAGS, HOSTILE, NAMES, NOTES, REMARKS, TAGS, TEMPLATES, Template
+from vedette.service.words import (
+    AUTO_TAGS,
+    HOSTILE,
+    NAMES,
+    NOTES,
+    REMARKS,
+    TAGS,
+    TEMPLATES,
+    Template,
+)
 
 _DAY = 86_400 * TICKS
 _SPAN = 90 * _DAY
@@ -182,13 +192,15 @@ class _Sampler:
         created = self.now - age
         merger = self._merger(xdr)
         told = self._merged(merger) if merger else self._told(age, xdr, number, template)
-        lag = int(age * draw.random() ** 3) if told["status"] != "New" else draw.randrange(9 * TICKS)
+        lag = (
+            int(age * draw.random() ** 3) if told["status"] != "New" else draw.randrange(9 * TICKS)
+        )
         comments = self._comments(created, lag)
         modified = created + min(lag, age)
-        id = str(UUID(int=draw.getrandbits(128), version=4))
+        named = str(UUID(int=draw.getrandbits(128), version=4))
         incident = Incident(
             key=f"{name}#{number}",
-            id=id,
+            id=named,
             number=number,
             plane="sentinel",
             workspace=name,
@@ -218,7 +230,7 @@ class _Sampler:
             return None
         return self.draw.choice(self.mergers)
 
-    def _merged(self, merger: tuple[int, int]) -> dict[str, object]:
+    def _merged(self, merger: tuple[int, int]) -> dict[str, Any]:
         return {
             "status": "Closed",
             "classification": "Undetermined",
@@ -227,21 +239,23 @@ class _Sampler:
             "modified_by": "Microsoft 365 Defender-AlertCorrelation",
         }
 
-    def _told(
-        self, age: int, xdr: int | None, number: int, template: Template
-    ) -> dict[str, object]:
+    def _told(self, age: int, xdr: int | None, number: int, template: Template) -> dict[str, Any]:
         """Return what people made of it so far."""
         draw = self.draw
-        told: dict[str, object] = {"tags": self._tags(template), "auto_tags": self._auto_tags()}
+        told: dict[str, Any] = {"tags": self._tags(template), "auto_tags": self._auto_tags()}
         if draw.random() < 0.18 + 0.5 * min(1.0, age / (45 * _DAY)):
             return told | self._closed(xdr)
         if xdr is not None:
             self.mergers.append((xdr, number))
         status = "Active" if draw.random() < 0.36 else "New"
         owned = 0.95 if status == "Active" else 0.1
-        return told | {"status": status, "owner": self._owner(owned), "modified_by": "Alert grouping"}
+        return told | {
+            "status": status,
+            "owner": self._owner(owned),
+            "modified_by": "Alert grouping",
+        }
 
-    def _closed(self, xdr: int | None) -> dict[str, object]:
+    def _closed(self, xdr: int | None) -> dict[str, Any]:
         draw = self.draw
         classification, reason, _ = draw.choices(_CLOSINGS, [share for *_, share in _CLOSINGS])[0]
         determination = None
@@ -279,7 +293,7 @@ class _Sampler:
     def _auto_tags(self) -> tuple[str, ...]:
         return (self.draw.choice(AUTO_TAGS),) if self.draw.random() < 0.08 else ()
 
-    def _described(self, turn: int, template: Template) -> dict[str, object]:
+    def _described(self, turn: int, template: Template) -> dict[str, Any]:
         draw = self.draw
         names = {kind: draw.choice(some) for kind, some in NAMES.items()} | {
             "user": f"u{draw.randrange(1000, 5000)}@{cast.DOMAIN}",
@@ -303,7 +317,7 @@ class _Sampler:
             "rules": (cast.id_of("rule", template.title),) if ours else (),
         }
 
-    def _activity(self, created: int) -> dict[str, object]:
+    def _activity(self, created: int) -> dict[str, Any]:
         first = created - self.draw.randrange(60 * TICKS, 5 * 3_600 * TICKS)
         return {
             "first_activity": moment(first),

@@ -19,13 +19,14 @@ from vedette.wire.problems import Fault
 
 LIFETIME = 3599
 _REMEMBERED = 1_000
-Face = Literal["arm", "graph"]
+Face = Literal["arm", "graph", "entra"]
 
 # A token for the one does not open the other. Any audience nobody knows opens both: clients
 # ask for the local service's own address (`facts` of the SDKs: localhost with or without port).
 _FOREIGN: Mapping[Face, tuple[str, ...]] = {
     "arm": ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),
     "graph": ("https://management.azure.com", "https://management.core.windows.net"),
+    "entra": (),
 }
 
 
@@ -128,10 +129,9 @@ def _verify(connection: sqlite3.Connection, token: str, face: Face, ask: Ask) ->
     from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415  # as above
 
     try:
-        kid = jwt.get_unverified_header(token).get("kid")
+        kid = jwt.get_unverified_header(token)["kid"]
         row = connection.execute("SELECT pem FROM signing WHERE kid = ?", (kid,)).fetchone()
-        if row is None:
-            raise jwt.InvalidTokenError(kid)
+        # A key nobody knows leaves no row to take the first of: refused like a bad signature.
         key = _public(RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(row[0]))
         # Times are compared with the service's clock, audiences with leniency: see `verified`.
         claims = jwt.decode(token, key, algorithms=["RS256"], options=_UNCHECKED)
@@ -147,10 +147,12 @@ _UNCHECKED: Any = {
     "verify_aud": False,
 }
 _INVALID = {
+    "entra": "The access token is invalid.",
     "arm": "The access token is invalid.",
     "graph": "Access token validation failure.",
 }
 _AUDIENCE = {
+    "entra": "The access token is invalid.",
     "arm": "The access token has been obtained for wrong audience or resource.",
     "graph": "Access token validation failure. Invalid audience.",
 }

@@ -90,7 +90,9 @@ def met(connection: sqlite3.Connection, ask: Ask) -> Trouble | None:
             continue
         if not ask.raw_path.lower().startswith(path.lower()):
             continue
-        connection.execute("UPDATE trouble SET remaining = remaining - 1 WHERE serial = ?", (serial,))
+        connection.execute(
+            "UPDATE trouble SET remaining = remaining - 1 WHERE serial = ?", (serial,)
+        )
         return Trouble(
             method=method,
             path=path,

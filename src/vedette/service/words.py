@@ -243,7 +243,7 @@ HOSTILE = (
     "'; DROP TABLE SecurityIncident; -- and $filter eq 'x''y'",
     "\u200bZero\u200dwidth\u2060 and \U000e0041tag characters",
     "Overlong " + "A" * 4_000,
-    "Καλημέρα 日本語 🛡️ ‘quotes’ and “more”",
+    "Καλημέρα 日本語 🛡️ «quotes»",
 )
 
 NAMES = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -70,16 +71,13 @@ class World:
     def _answered(
         self, route: Route, arguments: tuple[str, ...], ask: Ask, caller: Caller | None
     ) -> Reply:
-        handler = route.methods.get(ask.method)
+        handler = route.methods.get(ask.method) or partial(_refused, route)
         changes = ask.method != "GET"
         if changes:
             self._connection.execute("SAVEPOINT call")
         try:
             if not route.is_open:
-                face = "graph" if route.face == "graph" else "arm"
-                ask.caller = caller or verified(self._connection, self._tokens, ask, face)  # type: ignore[arg-type]  # one of the two words
-            if handler is None:
-                raise _method(route, ask)
+                ask.caller = caller or verified(self._connection, self._tokens, ask, route.face)
             answered = faces.reply(route.face, ask, handler(ask, *arguments))
         except Fault as fault:
             if changes:
@@ -103,18 +101,19 @@ def _troubled(route: Route, ask: Ask, met: Trouble) -> Reply:
     return replace(told, delivery=met.delivery)
 
 
-def _method(route: Route, ask: Ask) -> Fault:
+def _refused(route: Route, ask: Ask, *_: str) -> Answer:
+    """Answer a method that the path does not know, or a path that nobody knows."""
     allowed = tuple(route.methods)
     if not allowed:
-        return route.nowhere(ask)
+        raise route.nowhere(ask)
     if route.face == "graph":
-        return Fault(
+        raise Fault(
             405,
             "Request_BadRequest",
             "Specified HTTP method is not allowed for the request target.",
             {"allow": ", ".join(sorted(allowed))},
         )
-    return unsupported_method(ask, ask.query.get("api-version", ""), allowed)
+    raise unsupported_method(ask, ask.query.get("api-version", ""), allowed)
 
 
 __all__ = ["Answer", "Caller", "Trouble", "World"]

@@ -34,7 +34,6 @@ from vedette.wire.bodies import (
     a_word,
     bag,
     fresh,
-    heard_comment,
     refused,
 )
 from vedette.wire.bounds import narrow
@@ -112,7 +111,6 @@ def decode(document: Mapping[str, Any], place: Place) -> Incident:
     said: Mapping[str, Any] = properties if type(properties) is dict else {}
     name = text(document.get("name")) or (text(document.get("id")) or "").rpartition("/")[2]
     number = count(said.get("caseNumber"))
-    alerts = said.get("relatedAlertIds")
     told = _told(said)
     closed_as = word(_REASONS, said.get("closeReason"))
     return Incident(
@@ -128,7 +126,7 @@ def decode(document: Mapping[str, Any], place: Place) -> Incident:
         owner=_owner(said.get("owner")),
         created=moment(said.get("createdTimeUtc")),
         modified=moment(said.get("lastUpdatedTimeUtc")),
-        alerts=len(alerts) if type(alerts) is list else None,
+        alerts=_alerts(said),
         comments=count(said.get("totalComments")),
         products=_listed(said, "relatedAlertProductNames"),
         tactics=_listed(said, "tactics"),
@@ -149,6 +147,12 @@ def _told(said: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _listed(said: Mapping[str, Any], name: str) -> tuple[str, ...] | None:
     return texts(said[name]) if name in said else None
+
+
+def _alerts(said: Mapping[str, Any]) -> int | None:
+    ids, metrics = said.get("relatedAlertIds"), said.get("metrics")
+    counted = count(metrics.get("SecurityAlert")) if type(metrics) is dict else None
+    return len(ids) if type(ids) is list and ids else counted
 
 
 def _owner(value: object) -> Owner | None:
@@ -208,6 +212,11 @@ def _close_reason(after: Incident) -> str | None:
 
 def _spelled_owner(received: object, owner: Owner | None) -> dict[str, Any]:
     known = received if isinstance(received, dict) else {}
+    if owner and owner.is_somebody and not (owner.object_id or owner.email or owner.name):
+        raise Asked(
+            f"a case cannot be assigned to {owner.upn} by the sign-in name alone",
+            hint="an object id, an address or a name is needed",
+        )
     return known | {
         spoken: getattr(owner, attribute) if owner else None for attribute, spoken in _OWNER.items()
     }
@@ -382,18 +391,3 @@ def spell_comment(
             },
         },
     }
-
-
-__all__ = [
-    "API_VERSION",
-    "PLANE",
-    "Cases",
-    "arm_id",
-    "changes",
-    "decode",
-    "encode",
-    "heard",
-    "heard_comment",
-    "spell",
-    "spell_comment",
-]

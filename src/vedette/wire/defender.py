@@ -219,8 +219,11 @@ def _merged(document: Mapping[str, Any], place: Place) -> str | None:
 
 def _owner(value: object) -> Owner | None:
     named = text(value)
+    if not named:
+        return None
     # Free text: an address is taken for the sign-in name, for that is what people put there.
-    return Owner(name=named, upn=named if "@" in named else None) if named else None
+    address = named if "@" in named else None
+    return Owner(name=named, upn=address, email=address)
 
 
 def _techniques(alerts: list[dict[str, Any]]) -> tuple[str, ...]:

@@ -29,6 +29,13 @@ class Place(Struct, frozen=True, kw_only=True):
     tenant: str | None = None
     tenant_id: str | None = None
 
+    @property
+    def where(self) -> str:
+        """What the alias stands for, the same on every machine, in lower case."""
+        if self.path.startswith("/subscriptions/"):
+            return self.path.lower()
+        return f"/tenants/{self.tenant_id}/security".lower()
+
 
 class Seen(Struct, frozen=True, kw_only=True):
     """An incident, and the very document it was read from, byte for byte."""
