@@ -87,7 +87,7 @@ def ours() -> Iterator[Service]:
     """`vedette serve`, its world on this disk, spoken to as its service.env tells anybody."""
     with TemporaryDirectory(dir=_HERE, prefix=".world-") as folder:
         command = [str(Path(sys.executable).with_name("vedette")), "serve", "--port", "0"]
-        command += ["--data", folder, "--sample", "500", "--limits", "off"]
+        command += ["--data", folder, "--sample", "500"]
         with subprocess.Popen(command, stdout=-1) as process:
             assert process.stdout is not None
             try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import ipaddress
 import json
 import ssl
@@ -15,8 +16,18 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
+
+from vedette.run.choice import local
+from vedette.run.profile import Secret
+from vedette.run.tokens import tokens
 
 TENANT = "11111111-1111-4111-8111-111111111111"
+ARM = "https://management.azure.com/.default"
+CLIENT = "22222222-2222-4222-8222-222222222222"
+SECRET = "a-secret-nobody-may-see~1"
+ENVIRON = {"APP_SECRET": SECRET}
+APP = Secret(client_id=CLIENT, tenant_id=TENANT, secret_env="APP_SECRET")
 
 
 class Authority:
@@ -135,3 +146,26 @@ def _pem(key, password: bytes | None) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
     )
+
+
+def profile(authority, identity):
+    return replace(local(), login=authority.endpoint, ca=str(authority.ca), identity=identity)
+
+
+def asked(authority, identity, *, environ=ENVIRON, tenant=None, **more):
+    """Return what one request for a token comes to."""
+
+    async def talk():
+        async with authority:
+            source = tokens(replace(profile(authority, identity), **more), tenant, environ=environ)
+            try:
+                return await source.token(ARM)
+            finally:
+                await source.close()
+
+    return asyncio.run(talk())
+
+
+def jwt(**claims: object) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{body}.c2ln"

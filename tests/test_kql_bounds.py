@@ -5,10 +5,10 @@ from __future__ import annotations
 import operator
 
 import pytest
-from conditions import NOW, conditions, incidents, numbered, timed, worded
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conditions import NOW, conditions, incidents, numbered, timed, worded
 from vedette.kql import condition
 from vedette.kql.ask import ask
 from vedette.kql.bounds import bounds

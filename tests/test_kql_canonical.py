@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from conditions import NOW, conditions, incidents
 from hypothesis import HealthCheck, given, settings
 
+from conditions import NOW, conditions, incidents
 from vedette.errors import BadCondition
 from vedette.kql import condition
 from vedette.kql.ask import ask

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from golden import GOLDEN, needs_golden
-from golden_documents import ARM, CASE, CASES, INSIGHTS, LINDA, OPEN_CASE, documents_in
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from wired import JSON, check_edits, edits, is_prefix, keys
 
+from golden import GOLDEN, needs_golden
+from golden_documents import ARM, CASE, CASES, INSIGHTS, LINDA, OPEN_CASE, documents_in
 from vedette.errors import Asked
 from vedette.model import AddTags, Assign, Close, Owner, RemoveTags, SetStatus, edited
 from vedette.model.select import Bound
@@ -23,6 +22,7 @@ from vedette.wire.cases import (
 )
 from vedette.wire.http import Reply
 from vedette.wire.problems import Fault
+from wired import JSON, check_edits, edits, is_prefix, keys
 
 DIALECT = Cases(ARM)
 ID = CASE["name"]

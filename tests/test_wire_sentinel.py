@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from golden import GOLDEN, needs_golden
-from golden_documents import ALERTS, ARM, INCIDENTS, LINDA, MERGED, NEW, OLD, TWIN, documents_in
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from wired import JSON, check_edits, edits, is_prefix, keys
 
+from golden import GOLDEN, needs_golden
+from golden_documents import ALERTS, ARM, INCIDENTS, LINDA, MERGED, NEW, OLD, TWIN, documents_in
 from vedette.errors import Asked
 from vedette.model import (
     AddTags,
@@ -25,6 +24,7 @@ from vedette.model import (
 )
 from vedette.model.change import FIELDS, values
 from vedette.wire.sentinel import PLANE, PLANE_ONBOARDED, decode, encode
+from wired import JSON, check_edits, edits, is_prefix, keys
 
 
 def properties(document, *wanted):

@@ -137,20 +137,17 @@ def apply(
 
     async def go(watch: Watch) -> Finished:
         async with linked(target, planned.scope, watch=watch) as link:
-            with journal() as kept:
-                return await apply_plan(
-                    link,
-                    planned,
-                    data,
-                    kept,
-                    allowed=allowed,
-                    how=how,
-                    now=clock.now(),
-                    run_file=runfile.beside(Path(file)),
-                    watch=watch.ended,
-                    narrow=await narrowed(target, link),
-                    digest=digest,
-                )
+            return await applied(
+                link,
+                planned,
+                data,
+                watch,
+                allowed=allowed,
+                how=how,
+                run_file=runfile.beside(Path(file)),
+                narrow=await _narrowed(target, link),
+                digest=digest,
+            )
 
     with Watch(quiet=target.as_json) as watch:
         ended = carried(go(watch), watch)
@@ -185,8 +182,7 @@ def update(
     At a terminal it shows the plan and asks. Anywhere else it needs --yes.
     """
     chosen = _selection(incidents, where)
-    if not yes and not output.is_attended():
-        raise Asked("nobody is here to be asked", hint="say --yes, or use plan and apply")
+    ask_somebody(yes=yes)
 
     async def go(watch: Watch) -> tuple[Proposal, Finished | None]:
         async with linked(target, watch=watch) as link:
@@ -194,17 +190,8 @@ def update(
             watch.close()
             if not made.plan.steps or not _agreed(made.plan, allowed, yes=yes):
                 return made, None
-            with journal() as kept:
-                return made, await apply_plan(
-                    link,
-                    made.plan,
-                    made.data,
-                    kept,
-                    allowed=allowed,
-                    how=how,
-                    now=clock.now(),
-                    watch=watch.ended,
-                )
+            ended = await applied(link, made.plan, made.data, watch, allowed=allowed, how=how)
+            return made, ended
 
     with Watch(quiet=target.as_json) as watch:
         made, ended = carried(go(watch), watch)
@@ -216,6 +203,30 @@ def update(
         return 3
     _idle(made.plan, target)
     return unread
+
+
+def ask_somebody(*, yes: bool) -> None:
+    """Raise `Asked` where a question would be put to nobody."""
+    if not yes and not output.is_attended():
+        raise Asked("nobody is here to be asked", hint="say --yes")
+
+
+async def applied(
+    link: Link, planned: Plan, data: bytes, watch: Watch, *, allowed: Allowed, how: How, **more: Any
+) -> Finished:
+    """Apply a plan, with this machine's journal."""
+    with journal() as kept:
+        return await apply_plan(
+            link,
+            planned,
+            data,
+            kept,
+            allowed=allowed,
+            how=how,
+            now=clock.now(),
+            watch=watch.ended,
+            **more,
+        )
 
 
 def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
@@ -238,7 +249,7 @@ def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
     return verdict
 
 
-async def narrowed(target: Target, link: Link) -> tuple[str, ...]:
+async def _narrowed(target: Target, link: Link) -> tuple[str, ...]:
     """Return the places that -w and --tenant keep to; none given, none returned."""
     if not (target.workspaces or target.tenants):
         return ()

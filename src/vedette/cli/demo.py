@@ -188,7 +188,8 @@ class _Play:
         made = await self._proposed()
         steps = [step(raw) for raw in made[0].steps]
         places = " and ".join(
-            f"{sum(one.place == place for one in steps)} in {place}" for place in self._link.dialects
+            f"{sum(one.place == place for one in steps)} in {place}"
+            for place in self._link.dialects
         )
         self._stage.tell(
             "The wish: every open incident about brute force gets the tags brute-force and",
@@ -291,18 +292,20 @@ class _Play:
             now=clock.now(),
         )
         told = ending.summary(undone.done)
-        self._stage.tell("$ vedette undo last", "", f"{told.written} taken back, in {self._stage.took}.")
+        self._stage.tell(
+            "$ vedette undo last", "", f"{told.written} taken back, in {self._stage.took}."
+        )
         return undone
 
     async def _compare(self, ended: Finished, again: int, undone: Finished) -> Proof:
         after = await _everything(self._link)
         planes = {name: dialect.plane for name, dialect in self._link.dialects.items()}
         did, same, theirs, odd = self._colleague.did, 0, 0, 0
-        for id, was in self._before.items():
-            now, plane = after.get(id), planes[was.workspace or ""]
-            if now is None or not _is_same(plane, now, did.get(id, was)):
+        for name, was in self._before.items():
+            now, plane = after.get(name), planes[was.workspace or ""]
+            if now is None or not _is_same(plane, now, did.get(name, was)):
                 odd += 1
-            elif id in did:
+            elif name in did:
                 theirs += 1
             else:
                 same += 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from vedette.cli import files, output
-from vedette.cli.change import BY, WORK, finished, way
+from vedette.cli.change import BY, WORK, applied, finished, way
 from vedette.cli.connect import carried, journal, linked
 from vedette.cli.options import Target, connection
 from vedette.cli.progress import Watch
@@ -19,7 +19,6 @@ from vedette.report import plans as report
 from vedette.run import clock
 from vedette.run.apply import How
 from vedette.run.runs import Finished, recorded, reversal
-from vedette.run.runs import apply as apply_plan
 from vedette.run.runs import resume as resume_run
 
 
@@ -46,37 +45,24 @@ def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool,
     if file is not None:
         files.check(file)
 
+    with journal() as kept:
+        done = recorded(run, kept)
+
     async def go(watch: Watch) -> tuple[Plan, bytes, Finished | None]:
-        with journal() as kept:
-            done = recorded(run, kept)
-            async with linked(target, done.scope, watch=watch) as link:
-                planned, data = reversal(link, done, now=clock.now(), by=BY)
-                if only or not planned.steps:
-                    return planned, data, None
-                if not target.as_json:
-                    click.echo(report.text(planned), err=True)
-                ended = await apply_plan(
-                    link,
-                    planned,
-                    data,
-                    kept,
-                    allowed=Allowed(),
-                    how=how,
-                    now=clock.now(),
-                    watch=watch.ended,
-                )
-                return planned, data, ended
+        async with linked(target, done.scope, watch=watch) as link:
+            planned, data = reversal(link, done, now=clock.now(), by=BY)
+            if only or not planned.steps:
+                return planned, data, None
+            if not target.as_json:
+                click.echo(report.text(planned), err=True)
+            ended = await applied(link, planned, data, watch, allowed=Allowed(), how=how)
+            return planned, data, ended
 
     with Watch(quiet=target.as_json) as watch:
         planned, data, ended = carried(go(watch), watch)
     if ended is not None:
         return finished(ended, target, every=every)
-    if file is not None:
-        files.write(file, data)
-    if target.as_json:
-        output.answer(data.decode())
-    else:
-        output.answer(report.text(planned, file=file or "FILE", all=every))
+    _keep(planned, data, target, file, every=every)
     return WORK if only and planned.steps else 0
 
 
@@ -113,6 +99,15 @@ def resume(*, target: Target, run: str, every: bool, how: How) -> int:
     with Watch(quiet=target.as_json) as watch:
         ended = carried(go(watch), watch)
     return finished(ended, target, every=every)
+
+
+def _keep(planned: Plan, data: bytes, target: Target, file: str | None, *, every: bool) -> None:
+    if file is not None:
+        files.write(file, data)
+    if target.as_json:
+        output.answer(data.decode())
+    else:
+        output.answer(report.text(planned, file=file or "FILE", all=every))
 
 
 def _is_file(run: str) -> bool:

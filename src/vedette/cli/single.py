@@ -7,15 +7,14 @@ from typing import Any
 import click
 
 from vedette.cli import output
-from vedette.cli.change import BY, finished
-from vedette.cli.connect import carried, journal, linked
+from vedette.cli.change import BY, applied, ask_somebody, finished
+from vedette.cli.connect import carried, linked
 from vedette.cli.options import Target, connection, description
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
 from vedette.model import AddComment, Incident
 from vedette.plan.done import Outcome
 from vedette.plan.guard import Allowed
-from vedette.plan.plan import Plan
 from vedette.report import incidents as report
 from vedette.report import plans
 from vedette.report.clean import exact
@@ -23,11 +22,9 @@ from vedette.run import clock
 from vedette.run.apply import How
 from vedette.run.edits import Wanted
 from vedette.run.edits import edits as meant
-from vedette.run.link import Link
 from vedette.run.propose import Selection, propose
 from vedette.run.references import reference
 from vedette.run.runs import Finished
-from vedette.run.runs import apply as apply_plan
 from vedette.run.single import creation, deletion
 
 
@@ -44,7 +41,7 @@ def create(*, target: Target, typed: dict[str, Any], yes: bool) -> int:
 
     It prints the new incident. `vedette undo` takes it away again.
     """
-    _ask_somebody(yes=yes)
+    ask_somebody(yes=yes)
     typed = typed | {"status": typed["status"] or "New"}
 
     async def go(watch: Watch) -> tuple[Finished | None, Incident | None]:
@@ -53,7 +50,7 @@ def create(*, target: Target, typed: dict[str, Any], yes: bool) -> int:
             planned, data = creation(link, None, wanted, now=clock.now(), by=BY)
             if not yes and not _agreed(plans.text(planned), "Make this incident?"):
                 return None, None
-            ended = await _applied(link, planned, data, watch)
+            ended = await applied(link, planned, data, watch, allowed=Allowed(), how=How())
             made = ended.done.steps[0]
             if made.outcome is not Outcome.WRITTEN:
                 return ended, None
@@ -84,14 +81,14 @@ def delete(*, target: Target, incident: str, yes: bool) -> int:
 
     This is the one thing that cannot be taken back.
     """
-    _ask_somebody(yes=yes)
+    ask_somebody(yes=yes)
 
     async def go(watch: Watch) -> Finished | None:
         async with linked(target, watch=watch) as link:
             planned, data, found = await deletion(link, reference(incident), now=clock.now(), by=BY)
             if not yes and not _agreed(report.show(found), "Remove it for good?"):
                 return None
-            return await _applied(link, planned, data, watch)
+            return await applied(link, planned, data, watch, allowed=Allowed(), how=How())
 
     with Watch(quiet=target.as_json) as watch:
         ended = carried(go(watch), watch)
@@ -119,30 +116,11 @@ def comment(*, target: Target, incident: str, text: str) -> int:
             made = await propose(link, chosen, said, now=clock.now(), by=BY)
             if not made.plan.steps:
                 raise Asked(f"{incident} is tagged no-automation: nothing is written there")
-            return await _applied(link, made.plan, made.data, watch)
+            return await applied(link, made.plan, made.data, watch, allowed=Allowed(), how=How())
 
     with Watch(quiet=target.as_json) as watch:
         ended = carried(go(watch), watch)
     return finished(ended, target)
-
-
-async def _applied(link: Link, planned: Plan, data: bytes, watch: Watch) -> Finished:
-    with journal() as kept:
-        return await apply_plan(
-            link,
-            planned,
-            data,
-            kept,
-            allowed=Allowed(),
-            how=How(),
-            now=clock.now(),
-            watch=watch.ended,
-        )
-
-
-def _ask_somebody(*, yes: bool) -> None:
-    if not yes and not output.is_attended():
-        raise Asked("nobody is here to be asked", hint="say --yes")
 
 
 def _agreed(shown: str, question: str) -> bool:

@@ -237,7 +237,7 @@ class Builder:
     def _searched(self, children: Any, depth: int) -> Made:
         left, right = self._made(children[0], depth), self._made(children[2], depth)
         operator = _symbol(children[1])
-        checks.searched(operator, left, right, _place(children[1]))
+        checks.searched(operator, left, right)
         return Made(Searched(operator, left.node, right.node), "bool", left.place)
 
     def _between(self, children: Any, depth: int) -> Made:
@@ -257,7 +257,7 @@ class Builder:
             raise bad(place, f"{operator!r} needs something in its list")
         if operator.startswith("has_"):
             for option in options:
-                checks.searched(operator, left, option, place)
+                checks.searched(operator, left, option)
         else:
             options = [checks.compared(operator, left, option, place)[1] for option in options]
         return Made(

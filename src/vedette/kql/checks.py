@@ -129,15 +129,13 @@ def _meant(column: Column, written: str, meant: str | None) -> str:
     return f"it is one of: {', '.join(known)}"
 
 
-def searched(operator: str, left: Made, right: Made, place: Place) -> None:
+def searched(operator: str, left: Made, right: Made) -> None:
     """Refuse a search in what is no text, or for what is none."""
-    for side, role in ((left, "searches in"), (right, "searches for")):
+    sides = ((left, "in", "put tostring() around it"), (right, "for", "put quotes around it"))
+    for side, role, hint in sides:
         if side.kind not in ("string", "dynamic"):
-            raise bad(
-                place,
-                f"{operator!r} {role} text, and this is {side.kind}",
-                "put tostring() around it" if side is left else "put quotes around it",
-            )
+            message = f"{operator!r} searches {role} text, and this is {side.kind}"
+            raise bad(side.place, message, hint)
 
 
 def truth(made: Made, what: str) -> None:

@@ -162,8 +162,8 @@ def _spell_out(told: dict[str, Any]) -> Iterator[str]:
         if not (isinstance(listed, list) and all(isinstance(one, str) for one in listed)):
             continue
         table: dict[str, dict[str, str]] = {}
-        for one in listed:
-            short = one.rstrip("/").rpartition("/")[2]
+        for one in (text.rstrip("/") for text in listed):
+            short = one.rpartition("/")[2]
             other = table.setdefault(short, {"id": one})["id"]
             if other != one:
                 yield (
@@ -253,7 +253,7 @@ def _wrong_workspaces(profile: ProfileTable, at: str) -> Iterator[str]:
             continue
         if not _ALIAS.fullmatch(alias) or alias.lower() == "xdr":
             yield f"{at}.{alias}: an alias has no spaces, #, :, /, @ or *, and is not 'xdr'"
-        if not _WORKSPACE.fullmatch(one.id):
+        if not _WORKSPACE.fullmatch(one.id.rstrip("/")):
             yield (
                 f"{at}.{alias}.id: {one.id!r} is no workspace's ARM id (/subscriptions/…/"
                 "resourceGroups/…/providers/Microsoft.OperationalInsights/workspaces/…)"

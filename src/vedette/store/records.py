@@ -108,7 +108,16 @@ class Became(Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+class Meant(Struct, frozen=True, kw_only=True):
+    """The body of an intent: the touched fields around the write, or the comment it adds."""
+
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    comment: str | None = None
+
+
 _BECAME = msgspec.json.Decoder(Became)
+_MEANT = msgspec.json.Decoder(Meant)
 
 
 def root(header: bytes, plan: bytes) -> bytes:
@@ -184,6 +193,10 @@ def _told(of: Stand) -> dict[str, Any]:
             before = {**last.before, **before}
             after = {**after, **last.after}
             etag = last.etag or etag
+    for meant in (_MEANT.decode(entry.body) for entry in of.open):
+        # how it ended is unknown: it may have landed, so whoever undoes must look
+        before, after = {**meant.before, **before}, {**after, **meant.after}
+        comments += [meant.comment] if meant.comment else []
     return {
         "outcome": outcome(of),
         "before": before,

@@ -1,0 +1,186 @@
+"""`list`, `show` and `columns`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from shell import SAMPLE, Shell
+
+STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+KEYS = {
+    "key", "id", "number", "plane", "workspace", "title", "description", "severity", "status",
+    "classification", "reason", "determination", "note", "summary", "tags", "autoTags", "owner",
+    "tenant", "twin", "modifiedBy", "created", "modified", "firstActivity", "lastActivity",
+    "closed", "alerts", "comments", "products", "tactics", "techniques", "rules", "provider",
+    "providerId", "mergedInto", "url", "etag",
+}  # fmt: skip
+
+
+@pytest.fixture
+def vedette(tmp_path):
+    return Shell(tmp_path)
+
+
+def test_a_pipe_gets_every_incident(vedette):
+    ended = vedette("list")
+    assert ended.code == 0
+    assert len(ended.out.splitlines()) == SAMPLE + 1
+
+
+def test_json_is_an_array_of_whole_incidents_the_newest_first(vedette):
+    listed = vedette("list", "--json").json
+    assert len(listed) == SAMPLE
+    assert {frozenset(one) for one in listed} == {frozenset(KEYS)}
+    created = [one["created"] for one in listed]
+    assert created == sorted(created, reverse=True)
+
+
+def test_only_what_the_condition_holds_for_is_listed(vedette):
+    listed = vedette("list", "--where", 'Severity == "High" and Status != "Closed"', "--json").json
+    assert listed
+    assert {one["severity"] for one in listed} == {"High"}
+    assert "Closed" not in {one["status"] for one in listed}
+
+
+def test_a_condition_from_a_file_or_stdin_is_the_same_condition(vedette):
+    text = 'Title has "brute force"'
+    (vedette.folder / "q.kql").write_text(text + "\n", encoding="utf-8")
+    told = vedette("list", "--where", text, "--json").json
+    assert told
+    assert vedette("list", "--where-file", "q.kql", "--json").json == told
+    assert vedette("list", "--where-file", "-", "--json", stdin=text).json == told
+
+
+def test_two_conditions_are_one_too_many(vedette):
+    assert vedette("list", "--where", "1 == 1", "--where-file", "q.kql").code == 2
+
+
+def test_a_condition_that_is_none_is_refused_with_its_place(vedette):
+    ended = vedette("list", "--where", 'Severity == "Hgih"', "--json")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.error["code"] == "BadCondition"
+    assert "line 1" in ended.error["message"]
+    assert "High" in (ended.error["hint"] or "") + ended.error["message"]
+
+
+def test_explain_says_what_the_service_is_asked(vedette):
+    ended = vedette("list", "--where", 'Severity == "High" and Title has "x"', "--explain")
+    assert ended.code == 0
+    assert 'the service narrows by: Severity == "High"' in ended.out
+    assert 'asked here: Title has "x"' in ended.out
+
+
+def test_counts_add_up(vedette):
+    assert vedette("list", "--count", "--json").json == [{"count": SAMPLE}]
+    groups = vedette("list", "--count", "--by", "Workspace,severity", "--json").json
+    assert sum(group["count"] for group in groups) == SAMPLE
+    assert {frozenset(group) for group in groups} == {frozenset({"workspace", "severity", "count"})}
+
+
+def test_by_without_count_is_refused(vedette):
+    assert vedette("list", "--by", "severity").code == 2
+
+
+def test_top_takes_the_first_after_sorting(vedette):
+    every = vedette("list", "--sort", "severity,-number", "--json").json
+    some = vedette("list", "--sort", "severity,-number", "--top", "7", "--json").json
+    assert some == every[:7]
+    ranks = ["Informational", "Low", "Medium", "High"]
+    told = [(ranks.index(one["severity"]), -one["number"]) for one in every]
+    assert told == sorted(told)
+
+
+def test_top_without_sort_is_the_newest(vedette):
+    every = vedette("list", "--json").json
+    assert vedette("list", "--top", "9", "--json").json == every[:9]
+
+
+def test_columns_are_known_by_either_name(vedette):
+    one = vedette("list", "--top", "3", "--columns", "Key,CreatedTime,Owned", "--json").json
+    assert [list(row) for row in one] == [["key", "created", "Owned"]] * 3
+    assert {type(row["Owned"]) for row in one} == {bool}
+
+
+def test_an_unknown_column_is_refused(vedette):
+    ended = vedette("list", "--columns", "sevrity")
+    assert ended.code == 2
+    assert "Severity" in ended.err
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json", "ndjson"])
+def test_hostile_titles_never_reach_the_terminal(vedette, form):
+    ended = vedette("list", "--format", form)
+    assert ended.code == 0
+    assert not STEERING.findall(ended.out.replace("\r\n", "\n"))
+    raw = vedette("list", "--json").json
+    assert any(STEERING.search(one["title"]) for one in raw), "the sample has no hostile title"
+
+
+def test_no_cell_begins_a_formula(vedette):
+    rows = list(csv.DictReader(io.StringIO(vedette("list", "--format", "csv").out)))
+    assert len(rows) == SAMPLE
+    assert not [row["title"] for row in rows if row["title"][:1] in {"=", "+", "-", "@"}]
+
+
+def test_json_and_another_format_exclude_each_other(vedette):
+    assert vedette("list", "--json", "--format", "csv").code == 2
+
+
+def test_only_the_workspaces_meant_are_listed(vedette):
+    some = vedette("list", "-w", "*-us", "--json").json
+    assert {one["workspace"] for one in some} == {"soc-us"}
+    assert vedette("list", "-w", "nowhere-*").code == 2
+
+
+@pytest.mark.parametrize("dialect", ["cases", "sentinel", "graph"])
+def test_the_local_world_speaks_every_dialect(vedette, dialect):
+    ended = vedette("list", "--dialect", dialect, "--json")
+    planes = {"cases": "cases", "sentinel": "sentinel", "graph": "defender"}
+    assert ended.code == 0
+    assert {one["plane"] for one in ended.json} == {planes[dialect]}
+
+
+def test_a_terminal_shows_fifty_and_says_that_there_are_more(vedette):
+    code, seen = vedette.terminal("list")
+    assert code == 0
+    assert seen.count("soc-") == 50
+    assert "50 shown, more exist; --all shows every one" in seen
+    _, seen = vedette.terminal("list", "--all")
+    assert seen.count("soc-") >= SAMPLE
+
+
+def test_show_gives_one_incident_whatever_it_is_called(vedette):
+    listed = vedette("list", "--where", "CommentsCount > 0", "--top", "1", "--json").json[0]
+    names = [listed["key"], listed["key"].replace("#", "/"), listed["key"].replace("#", ":")]
+    shown = [vedette("show", name, "--json").json for name in names]
+    assert shown == [listed] * 3
+
+
+def test_show_with_comments_tells_them(vedette):
+    listed = vedette("list", "--where", "CommentsCount > 0", "--top", "1", "--json").json[0]
+    whole = vedette("show", listed["key"], "--comments", "--json").json
+    assert len(whole["remarks"]) == listed["comments"]
+    text = vedette("show", listed["key"], "--comments").out
+    assert text.count("comment by ") == listed["comments"]
+
+
+def test_show_of_nothing_is_not_found(vedette):
+    ended = vedette("show", "soc-eu#999999", "--json")
+    assert (ended.code, ended.out) == (5, "")
+    assert ended.error["code"] == "NotFound"
+
+
+def test_a_bare_number_in_two_workspaces_names_the_candidates(vedette):
+    ended = vedette("show", "12")
+    assert ended.code == 2
+    assert "soc-eu#12" in ended.err
+    assert "soc-us#12" in ended.err
+
+
+def test_columns_lists_what_conditions_know(vedette):
+    told = {one["name"]: one for one in vedette("columns", "--json").json}
+    assert told["Severity"]["json"] == "severity"
+    assert "Severity" in vedette("columns").out

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from vedette.errors import Unknown
+from vedette.run.choice import local
+from vedette.run.profile import Az, Managed, Tenant, Workspace, chosen
+
+PLACES = {
+    "soc-eu": ("tier1", "eu"),
+    "soc-us": ("tier1",),
+    "acme": (),
+}
+PROFILE = replace(
+    local(),
+    name="mssp",
+    identity=Az(),
+    workspaces={
+        alias: Workspace(
+            alias=alias,
+            id=f"/subscriptions/{alias}",
+            groups=groups,
+            tenant="acme" if alias == "acme" else None,
+        )
+        for alias, groups in PLACES.items()
+    },
+    tenants={
+        "acme": Tenant(alias="acme", id="1111", defender=True, identity=Managed()),
+        "home": Tenant(alias="home", id="2222", defender=True),
+        "none": Tenant(alias="none", id="3333"),
+    },
+)
+
+
+def names(*patterns: str, tenants: tuple[str, ...] = (), profile=PROFILE) -> list[str]:
+    selection = chosen(profile, patterns, tenants)
+    planes = [profile.plane_name(one) for one in selection.tenants]
+    return [one.alias for one in selection.workspaces] + planes
+
+
+@pytest.mark.parametrize(
+    ("patterns", "tenants", "meant"),
+    [
+        ((), (), ["soc-eu", "soc-us", "acme", "acme/xdr", "home/xdr"]),
+        (("soc-*",), (), ["soc-eu", "soc-us"]),
+        (("SOC-EU",), (), ["soc-eu"]),
+        (("@tier1",), (), ["soc-eu", "soc-us"]),
+        (("@EU", "acme"), (), ["soc-eu", "acme"]),
+        (("*/xdr",), (), ["acme/xdr", "home/xdr"]),
+        ((), ("acme",), ["acme", "acme/xdr"]),
+        ((), ("1111", "HOME"), ["acme", "acme/xdr", "home/xdr"]),
+        (("acme",), ("acme",), ["acme"]),
+    ],
+)
+def test_places_are_chosen_by_alias_group_and_tenant(patterns, tenants, meant):
+    assert names(*patterns, tenants=tenants) == meant
+
+
+def test_the_only_defender_is_called_xdr():
+    one = replace(PROFILE, tenants={"acme": PROFILE.tenants["acme"]})
+    assert names("xdr", profile=one) == ["xdr"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "tenants", "said", "hint"),
+    [
+        (("soc-jp",), (), "no workspace is meant by 'soc-jp'", "soc-eu, soc-us, acme"),
+        (("@tier9",), (), "no workspace is meant by '@tier9'", "@eu, @tier1"),
+        (("soc-eu", "nope*"), (), "'nope*'", "there are:"),
+        ((), ("umbrella",), "has no tenant 'umbrella'", "acme, home, none"),
+        ((), ("none",), "has no workspace in none", "tenant ="),
+        (("soc-eu",), ("acme",), "no workspace is meant by 'soc-eu'", "there are: acme"),
+    ],
+)
+def test_what_means_nothing_is_an_error_and_never_an_empty_list(patterns, tenants, said, hint):
+    with pytest.raises(Unknown) as error:
+        names(*patterns, tenants=tenants)
+    assert said in error.value.message
+    assert hint in (error.value.hint or "")
+
+
+def test_a_long_list_of_candidates_says_how_many_more_there_are():
+    many = {f"w{n}": Workspace(alias=f"w{n}", id=f"/subscriptions/{n}") for n in range(200)}
+    with pytest.raises(Unknown) as error:
+        names("x", profile=replace(PROFILE, workspaces=many, tenants={}))
+    assert (error.value.hint or "").endswith("w11 and 188 more")
+
+
+def test_a_tenant_is_spoken_to_as_itself_or_as_the_profile_says():
+    assert PROFILE.identity_of(None) == (Az(), None)
+    assert PROFILE.identity_of("acme") == (Managed(), "1111")
+    assert PROFILE.identity_of("home") == (Az(), "2222")
