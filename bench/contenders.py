@@ -153,7 +153,7 @@ def vedette(job: Job) -> Callable[[], None]:
     from vedette.wire.incidents import Incidents  # noqa: PLC0415
 
     place = Place(endpoint=job.url, path=PATH, name="soc-eu")
-    data = _plan(job)
+    data = _plan(job, place)
 
     async def go(folder: Path) -> None:
         driver = Driver(HttpSender(_Authorizer(), ca=job.ca, at_once=AT_ONCE))
@@ -203,7 +203,7 @@ async def _nobody(name: str) -> Any:
     raise AssertionError(name)
 
 
-def _plan(job: Job) -> bytes:
+def _plan(job: Job, place: Any) -> bytes:
     """A plan of so many steps as `vedette plan --add-tag` would write it."""
     import msgspec  # noqa: PLC0415
 
@@ -215,10 +215,10 @@ def _plan(job: Job) -> bytes:
     properties = incident()["properties"]
     steps = [
         Step(
-            key=f"soc-eu#{number}",
+            key=f"{place.name}#{number}",
             id=name,
             plane="sentinel",
-            place="soc-eu",
+            place=place.name,
             title=properties["title"],
             etag=ETAG,
             modified=properties["lastModifiedTimeUtc"],
@@ -235,7 +235,13 @@ def _plan(job: Job) -> bytes:
             now=now.isoformat(),
             by="bench",
             source="where",
-            scope=Scope(profile="bench", dialect="sentinel", workspaces=(PATH,), hosts=(job.url,)),
+            scope=Scope(
+                profile="bench",
+                dialect="sentinel",
+                workspaces=(PATH,),
+                hosts=(job.url,),
+                places={place.name: place.where},
+            ),
             principal="bench",
             conditions={"where": 'Status != "Closed"'},
             verdict=Verdict(),

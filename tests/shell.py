@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import contextlib
 import json
 import os
@@ -107,9 +109,6 @@ class Shell:
 @cache
 def _world() -> Path:
     """Make the sample world once, for all tests of this process."""
-    import asyncio
-    import atexit
-
     folder = tempfile.mkdtemp(prefix="vedette-tests-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     path = Path(folder) / "world.db"

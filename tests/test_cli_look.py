@@ -7,6 +7,7 @@ import io
 import re
 
 import pytest
+
 from shell import SAMPLE, Shell
 
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")

@@ -33,7 +33,7 @@ let: "let" NAME "=" or_ ";"+
       | signed FOLDED signed -> compared
       | signed (SEARCH | NOT_SEARCH) signed -> searched
 ?signed: postfix
-      | MINUS signed -> negative
+      | MINUS postfix -> negative
 ?postfix: primary
       | postfix "." NAME -> member
       | postfix "."? "[" STRING "]" -> quoted_member

@@ -50,7 +50,7 @@ def _spelled(node: Node) -> tuple[str, int]:  # noqa: C901, PLR0912 -- one branc
         case Not():
             return f"not({spell(node.of)})", _PART
         case Negative():
-            return f"-{_inside(node.of, _SIGN)}", _SIGN
+            return f"-{_inside(node.of, _PART)}", _SIGN
         case Reckoned():
             level = _SUM if node.operator in "+-" else _PRODUCT
             left, right = _inside(node.left, level), _inside(node.right, level + 1)

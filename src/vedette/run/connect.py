@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from vedette.errors import BadSettings, Strayed
 from vedette.run.directory import directory
@@ -27,6 +26,7 @@ async def connect(
     tenants: tuple[str, ...] = (),
     waiting: Callable[[str, float], None] | None = None,
     prompt: Callable[[str], None] | None = None,
+    environ: Mapping[str, str] = os.environ,
 ) -> Link:
     """
     Return a link to the chosen places. A token is asked for now, so that a sign-in that
@@ -35,7 +35,7 @@ async def connect(
     selection = chosen(profile, patterns, tenants)
     dialects = places(profile, selection.workspaces, selection.tenants)
     tenant = _one_identity(profile, selection.workspaces, selection.tenants)
-    source = tokens(profile, tenant, environ=os.environ, prompt=prompt)
+    source = tokens(profile, tenant, environ=environ, prompt=prompt)
     graphic = profile.dialect == "graph"
     try:
         token = await source.token(profile.graph_scope if graphic else profile.arm_scope)
@@ -72,34 +72,37 @@ def _one_identity(
 
 
 class _Authorizer:
-    """Tokens by host, as the Authorization header has them."""
+    """The Authorization header by address: ARM's token for ARM, Graph's for Graph."""
 
     def __init__(self, source: Tokens, profile: Profile) -> None:
         self._source = source
-        self._scopes = {
-            _host(profile.graph): profile.graph_scope,
-            _host(profile.arm): profile.arm_scope,
-        }
+        # the local service answers for both at one address, so the path has to tell them apart
+        self._scopes = [
+            (f"{profile.graph}/v1.0/", profile.graph_scope),
+            (f"{profile.graph}/beta/", profile.graph_scope),
+            (f"{profile.arm}/", profile.arm_scope),
+        ]
 
-    def current(self, host: str) -> str | None:
+    def current(self, url: str) -> str | None:
         """Return the header at hand, if its token is good for a while yet."""
-        token = self._source.current(self._scope(host))
+        token = self._source.current(self._scope(url))
         return f"Bearer {token}" if token is not None else None
 
-    async def authorization(self, host: str, *, fresh: bool, claims: str | None) -> str:
+    async def authorization(self, url: str, *, fresh: bool, claims: str | None) -> str:
         """Return the header; `claims` come as a challenge has them, in base64."""
         told = _decoded(claims) if claims else None
-        token = await self._source.token(self._scope(host), fresh=fresh, claims=told)
+        token = await self._source.token(self._scope(url), fresh=fresh, claims=told)
         return f"Bearer {token}"
 
     async def close(self) -> None:
         """Let go of connections."""
         await self._source.close()
 
-    def _scope(self, host: str) -> str:
-        if host not in self._scopes:
-            raise Strayed(f"no token of ours is meant for {host}")
-        return self._scopes[host]
+    def _scope(self, url: str) -> str:
+        for prefix, scope in self._scopes:
+            if url.startswith(prefix):
+                return scope
+        raise Strayed("a call would have left the profile's own endpoints")
 
 
 def _decoded(claims: str) -> str | None:
@@ -107,7 +110,3 @@ def _decoded(claims: str) -> str | None:
         return base64.b64decode(claims + "=" * (-len(claims) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
-
-
-def _host(endpoint: str) -> str:
-    return urlsplit(endpoint).netloc

@@ -19,12 +19,12 @@ from vedette.wire.http import Call, Reply
 
 
 class Authorizer(Protocol):
-    """Gives the value of the Authorization header for a host (with its port, if it has one)."""
+    """Gives the value of the Authorization header for an address."""
 
-    def current(self, host: str) -> str | None:
+    def current(self, url: str) -> str | None:
         """Return it where it is at hand and fresh."""
 
-    async def authorization(self, host: str, *, fresh: bool, claims: str | None) -> str:
+    async def authorization(self, url: str, *, fresh: bool, claims: str | None) -> str:
         """Return it, asking for a token where needed; `fresh` forgets the one at hand."""
 
     async def close(self) -> None:
@@ -56,10 +56,11 @@ class HttpSender:
     async def send(self, call: Call, *, fresh: bool = False, claims: str | None = None) -> Reply:
         """Send one call and read its whole reply. Raises `Unreachable` where none came."""
         url = URL(call.url, encoded=True)
-        host = url.raw_authority
-        authorization = None if fresh else self._authorizer.current(host)
+        authorization = None if fresh else self._authorizer.current(call.url)
         if authorization is None:
-            authorization = await self._authorizer.authorization(host, fresh=fresh, claims=claims)
+            authorization = await self._authorizer.authorization(
+                call.url, fresh=fresh, claims=claims
+            )
         headers = {"Authorization": authorization, **dict(call.headers)}
         if call.body is not None:
             headers["Content-Type"] = "application/json"
@@ -95,6 +96,9 @@ class HttpSender:
                 timeout=self._timeout,
                 headers={"User-Agent": f"vedette/{__version__}", "Accept": "application/json"},
             )
+            # aiohttp sends a PUT again by itself when a kept connection was closed under it;
+            # whether a write is repeated is the conversation's to decide
+            self._session._retry_connection = False  # noqa: SLF001 - it has no public name
         return self._session
 
     def _proxy(self, url: URL) -> str | None:

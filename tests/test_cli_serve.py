@@ -1,0 +1,73 @@
+"""`serve`, with a command and without."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from shell import Shell
+
+
+@pytest.fixture
+def nobody(tmp_path):
+    return Shell(tmp_path, profile=None)
+
+
+def served(shell, *command, options=()):
+    return shell.process("serve", "--data", "world", "--port", "0", *options, "--", *command)
+
+
+def test_a_command_runs_in_the_services_environment_and_its_code_is_ours(nobody):
+    ran = served(
+        nobody, sys.executable, "-c", "import os; print(os.environ['VEDETTE_ARM']); exit(7)"
+    )
+    assert ran.returncode == 7, ran.stderr
+    ready = json.loads(ran.stderr.splitlines()[0])
+    assert ready["ready"] is True
+    assert ran.stdout == f"{ready['url']}\n"
+    env = nobody.folder / "world" / "service.env"
+    assert env.stat().st_mode & 0o777 == 0o600
+
+
+def test_vedette_itself_works_against_it_with_nothing_but_the_environment(nobody):
+    words = ("list", "--count", "--json")
+    ran = served(nobody, *nobody.command(*words), options=("--sample", "120"))
+    assert ran.returncode == 0, ran.stderr
+    (group,) = json.loads(ran.stdout)
+    assert 60 < group["count"] < 120, "one of the two workspaces"
+
+
+def test_plan_apply_and_undo_over_https(nobody):
+    line = (
+        "vedette plan --where 'Status == \"New\" and not(Owned)' --add-tag x -o plan.json; "
+        "test $? -eq 10 && vedette apply plan.json && vedette undo last && "
+        "vedette list --where 'Tags has \"x\"' --count --json"
+    ).replace("vedette", " ".join(nobody.command()))
+    ran = served(nobody, "sh", "-c", line, options=("--sample", "120"))
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.rstrip().endswith('"count": 0\n  }\n]')
+
+
+def test_without_a_command_it_runs_until_it_is_stopped(nobody):
+    child = subprocess.Popen(
+        nobody.command("serve", "--data", "world", "--port", "0", "--sample", "5"),
+        cwd=nobody.folder,
+        env=nobody.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    assert json.loads(child.stdout.readline())["ready"] is True
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    assert (child.returncode, out, err) == (0, "", "")
+
+
+def test_a_time_that_is_none_and_a_host_that_others_reach_are_refused(nobody):
+    assert nobody.process("serve", "--data", "w", "--now", "soon").returncode == 2
+    assert nobody.process("serve", "--data", "w", "--host", "0.0.0.0").returncode == 2
