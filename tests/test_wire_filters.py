@@ -292,9 +292,10 @@ def test_values_are_parameters_and_never_part_of_the_condition():
 @given(st.text(max_size=40))
 def test_no_clause_is_too_odd_to_be_refused(clause):
     try:
-        parse(clause).holds(ONE)
-    except Fault as fault:
-        assert fault.status == 400
+        found = parse(clause).holds(ONE)
+    except Fault:
+        return
+    assert found in (True, False)
 
 
 # ---- order

@@ -115,6 +115,7 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # n
 
 
 @click.command(
+    "vedette",
     cls=Commands,
     epilog="Each command's own help starts with an example: vedette plan --help",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -58,17 +58,20 @@ def serve(  # noqa: PLR0913 - the service's own options
     """
     del as_json  # its line is JSON either way
     folder = Path(data) if data else folders.data() / "served"
-    return run(
-        folder.absolute(),
-        command=command,
-        shape=shape,
-        host=host,
-        port=port,
-        count=sample,
-        seed=seed,
-        now=_time(now),
-        anywhere=anywhere,
-    )
+    try:
+        return run(
+            folder.absolute(),
+            command=command,
+            shape=shape,
+            host=host,
+            port=port,
+            count=sample,
+            seed=seed,
+            now=_time(now),
+            anywhere=anywhere,
+        )
+    except KeyboardInterrupt:  # pressed before the service listens for it; it is the way out
+        return 0
 
 
 def _time(text: str | None) -> datetime | None:

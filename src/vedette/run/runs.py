@@ -158,11 +158,10 @@ async def _sit(
             throttled_seconds=round(link.driver.throttled - already, 3),
         )
         journal.end(run.name, totals)
-        done = journal.read(run.name)
         if run_file is not None:
-            runfile.write(run_file, done)
+            runfile.write(run_file, journal.done(run.name), journal.steps(run.name))
     return Finished(
-        done=done,
+        done=journal.read(run.name),
         failures=run.failures,
         stopped=run.stopped,
         run_file=run_file,

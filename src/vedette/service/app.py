@@ -81,9 +81,16 @@ class Service:
 
     async def stop(self) -> None:
         """Stop listening, and let what is under way end."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._runner is None:
+            return
+        left = [handler.transport for handler in self._runner.server.connections]
+        await self._runner.cleanup()
+        self._runner = None
+        for transport in left:
+            # TLS says goodbye in its own time; who did not answer it by now is left.
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         call = Call(
