@@ -13,6 +13,7 @@ from vedette.embedded import local
 from vedette.kql import condition
 from vedette.model.change import FIELDS, edited, values
 from vedette.plan.guard import Allowed, allowances
+from vedette.plan.plan import step
 from vedette.run.apply import How
 from vedette.run.choice import local as local_profile
 from vedette.run.edits import Wanted, edits
@@ -84,8 +85,6 @@ class Desk:
 
 
 def steps(proposal):
-    from vedette.plan.plan import step
-
     return [step(raw) for raw in proposal.plan.steps]
 
 

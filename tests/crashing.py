@@ -14,7 +14,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from acceptance import Desk, in_process, outcomes, run
-
 from vedette.plan.file import opened
 from vedette.run.edits import Wanted
 
@@ -58,4 +57,4 @@ async def job(folder: Path, writes: int, when: str) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(run(job(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))))
+    sys.stdout.write(json.dumps(run(job(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))))

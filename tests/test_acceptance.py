@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from acceptance import DIALECTS, EVERYTHING, TAKE, Desk, in_process, outcomes, run, steps
 
+from acceptance import DIALECTS, EVERYTHING, TAKE, Desk, in_process, outcomes, run, steps
 from vedette.errors import BadPlan, Refused
 from vedette.model import AddTags, Assign, Owner
 from vedette.plan.file import opened, sealed
@@ -146,9 +146,7 @@ def test_a_rail_holds_before_the_first_write(desk):
 
 
 def test_a_throttled_run_waits_and_loses_nothing(desk):
-    refusal = Trouble(
-        path="/", method=None, status=429, headers={"Retry-After": "0"}, times=3
-    )
+    refusal = Trouble(path="/", method=None, status=429, headers={"Retry-After": "0"}, times=3)
 
     async def job():
         proposal = await desk.propose()

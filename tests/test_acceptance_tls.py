@@ -8,10 +8,11 @@ from __future__ import annotations
 import contextlib
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
-from acceptance import DIALECTS, NOW, Desk, outcomes, run, steps
 from msgspec.structs import replace
 
+from acceptance import DIALECTS, NOW, Desk, outcomes, run, steps
 from vedette.errors import Denied, Failed, Garbled, Missing, SignIn, Strayed, Unreachable
 from vedette.model import AddTags, Assign, Owner, edited
 from vedette.run.choice import environment
@@ -49,9 +50,7 @@ class Served:
         both = {
             name: Workspace(alias=name, id=cast.workspace_path(name)) for name in cast.WORKSPACES
         }
-        tenants = {
-            alias: replace(tenant, defender=True) for alias, tenant in told.tenants.items()
-        }
+        tenants = {alias: replace(tenant, defender=True) for alias, tenant in told.tenants.items()}
         return replace(
             told,
             dialect=dialect,
@@ -255,8 +254,6 @@ class Twisted:
 
 def _linked_to(url):
     def twist(reply):
-        import msgspec
-
         document = msgspec.json.decode(reply.body) | {"nextLink": url}
         return replace(reply, body=msgspec.json.encode(document))
 

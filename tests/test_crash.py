@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from crashing import COMMENT
 
 SCRIPT = Path(__file__).with_name("crashing.py")

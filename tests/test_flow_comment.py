@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dialogue import Dialogue, asks, writes
 from hypothesis import given
 from hypothesis import strategies as st
-from test_flow_update import DIALECT
 
+from dialogue import Dialogue, asks, writes
+from test_flow_update import DIALECT
 from vedette.flow.comment import comment, comment_id
 from vedette.flow.talk import Tell
 from vedette.wire.dialect import Place

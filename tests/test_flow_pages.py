@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from test_flow_update import DIALECT, document
 
+from test_flow_update import DIALECT, document
 from vedette.errors import Denied, Garbled, Strayed
 from vedette.flow.pages import pages
 from vedette.flow.talk import Ask

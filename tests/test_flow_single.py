@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+
 from dialogue import Dialogue, writes
 from test_flow_update import DIALECT, document, incident
-
 from vedette.flow.single import create, delete
 from vedette.flow.talk import Ask
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
-from dialogue import Dialogue, asks, writes
 
+from dialogue import Dialogue, asks, writes
 from vedette.errors import Denied
 from vedette.flow.talk import Ask, Intent, Tell
 from vedette.flow.update import Wish, update
@@ -54,11 +55,7 @@ def document(etag: str = "1", **changed: Any) -> dict[str, Any]:
 
 
 def incident(**changed: Any):
-    import msgspec
-
-    return DIALECT.seen(
-        Reply(status=200, body=msgspec.json.encode(document(**changed)))
-    ).incident
+    return DIALECT.seen(Reply(status=200, body=msgspec.json.encode(document(**changed)))).incident
 
 
 def wish(edits=EDITS, **more: Any) -> Wish:

@@ -44,7 +44,9 @@ EDITS = st.one_of(
     st.builds(Unassign),
     st.builds(SetStatus, status=WORDS),
     st.builds(SetSeverity, severity=WORDS),
-    st.builds(Close, classification=WORDS | st.none(), reason=WORDS | st.none(), note=WORDS | st.none()),
+    st.builds(
+        Close, classification=WORDS | st.none(), reason=WORDS | st.none(), note=WORDS | st.none()
+    ),
     st.builds(SetTitle, title=WORDS),
     st.builds(SetDescription, description=WORDS),
     st.builds(SetSummary, summary=WORDS),

@@ -18,8 +18,8 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import pytest
 from cryptography import x509
-from served import EU, INSIGHTS, NOW, VERSION, Socket, edge, inhabited
 
+from served import EU, INSIGHTS, NOW, VERSION, Socket, edge, inhabited
 from vedette.errors import Asked, Failed, Overtaken
 from vedette.service import environment
 from vedette.service.app import Service, is_loopback, run
@@ -111,22 +111,32 @@ _RUN = (
 def test_a_world_is_served_until_it_is_told_to_stop_and_goes_on_next_time(tmp_path):
     secrets, marks = [], []
     for _ in range(2):
-        service = subprocess.Popen(
+        with subprocess.Popen(
             [sys.executable, "-c", _RUN, str(tmp_path / "w")], stdout=subprocess.PIPE, text=True
-        )
-        ready = json.loads(service.stdout.readline())
-        told = json.loads((tmp_path / "w" / "service.json").read_text())
-        assert told["process"] == ready["process"] == service.pid
-        with pytest.raises(Overtaken, match="another process holds the world"):
-            claim(tmp_path / "w")
-        secrets.append(told["environment"]["AZURE_CLIENT_SECRET"])
-        marks.append((tmp_path / "w" / "authority.pem").read_bytes())
-        service.send_signal(signal.SIGTERM)
-        assert service.wait(20) == 0
-        service.stdout.close()
+        ) as service:
+            ready = json.loads(service.stdout.readline())
+            told = json.loads((tmp_path / "w" / "service.json").read_text())
+            assert told["process"] == ready["process"] == service.pid
+            with pytest.raises(Overtaken, match="another process holds the world"):
+                claim(tmp_path / "w")
+            secrets.append(told["environment"]["AZURE_CLIENT_SECRET"])
+            marks.append((tmp_path / "w" / "authority.pem").read_bytes())
+            service.send_signal(signal.SIGTERM)
+            assert service.wait(20) == 0
     assert secrets[0] == secrets[1]
     assert marks[0] == marks[1]
     claim(tmp_path / "w").release()
+
+
+def test_what_ends_the_service_ends_its_command(tmp_path):
+    sleeper = "import time; print('up', flush=True); time.sleep(60)"
+    command = [sys.executable, "-c", _RUN, str(tmp_path / "w"), sys.executable, "-c", sleeper]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as service:
+        assert service.stdout.readline() == "up\n"
+        service.send_signal(signal.SIGTERM)
+        assert service.wait(20) == 128 + signal.SIGTERM
 
 
 def test_only_this_machine_can_reach_it_unless_that_is_asked_for(tmp_path):
@@ -294,7 +304,7 @@ def test_variables_are_spelled_for_whoever_reads_them(shape, line):
 
 @pytest.mark.skipif(os.name != "posix", reason="sh is needed")
 def test_what_sh_reads_is_what_was_meant():
-    values = {"ONE": "a'b \"$c\" `d` \\e", "TWO": "x y"}
+    values = {"ONE": 'a\'b "$c" `d` \\e', "TWO": "x y"}
     script = environment.spelled(values, "sh") + 'printf "%s\\n" "$ONE" "$TWO"'
     told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     assert told.splitlines() == [*values.values()]

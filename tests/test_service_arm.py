@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from golden import GOLDEN, needs_golden
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from served import EU, INSIGHTS, US, Clock, Memory, edge, inhabited
 
+from golden import GOLDEN, needs_golden
+from served import EU, INSIGHTS, US, Clock, Memory, edge, inhabited
 from vedette.service import cast
 
 
@@ -411,7 +411,9 @@ def test_whatever_is_done_the_log_is_an_unbroken_chain_of_versions(steps):
                 assert it.arm("DELETE", path).status == (200 if known else 204)
                 model.pop(name, None)
         listed = it.arm("GET", "/incidents").json["value"]
-        assert {one["name"]: (one["properties"]["severity"], one["etag"]) for one in listed} == model
+        assert {
+            one["name"]: (one["properties"]["severity"], one["etag"]) for one in listed
+        } == model
     chain = {}
     for name, before, after in it.connection.execute(
         "SELECT incident, etag_before, etag_after FROM change ORDER BY serial"

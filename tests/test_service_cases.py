@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from served import EU, INSIGHTS, edge
 
+from served import EU, INSIGHTS, edge
 from vedette.service import cast
 
 CASES = {"version": "2019-01-01-preview"}
@@ -60,9 +60,7 @@ def test_a_case_can_be_made_closed_commented_and_deleted(it):
     closed["properties"] |= {"status": "Closed", "closeReason": "TruePositive"}
     told = it.arm("PUT", "/cases/one", closed, **CASES).json["properties"]
     assert (told["status"], told["closeReason"]) == ("Closed", "TruePositive")
-    comment = it.arm(
-        "PUT", "/cases/one/comments/c", {"properties": {"message": "m"}}, **CASES
-    )
+    comment = it.arm("PUT", "/cases/one/comments/c", {"properties": {"message": "m"}}, **CASES)
     assert comment.status == 201
     assert set(comment.json["properties"]) == {"message", "createdTimeUtc", "userInfo"}
     listed = it.arm("GET", "/cases/one/comments", **CASES).json["value"]

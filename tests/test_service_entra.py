@@ -7,8 +7,8 @@ import json
 
 import jwt
 import pytest
-from served import ARM, GRAPH, TOKEN, edge
 
+from served import ARM, GRAPH, TOKEN, edge
 from vedette.service import cast
 from vedette.service.tokens import LIFETIME
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from served import US, edge
 
+from served import US, edge
 from vedette.service import cast
 
 
@@ -90,9 +90,7 @@ def test_only_incidents_of_defender_are_listed_each_once(it):
 def test_lists_are_filtered_ordered_skipped_and_selected(it):
     where = "$filter=status eq 'active' and severity eq 'medium'"
     everything = list(it.pages("/beta/security/incidents"))
-    active = [
-        one for one in everything if (one["status"], one["severity"]) == ("active", "medium")
-    ]
+    active = [one for one in everything if (one["status"], one["severity"]) == ("active", "medium")]
     assert active
     assert list(it.pages(f"/beta/security/incidents?{where}&$top=3")) == active
     told = it.graph("GET", f"?{where}&$skip=2&$top=2&$count=true&$select=id,status").json

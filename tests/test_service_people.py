@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from served import edge
 
+from served import edge
 from vedette.service import cast
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from served import NOW
 
+from served import NOW
 from vedette.model import Incident, instant
 from vedette.service import cast, sample
 from vedette.service.schema import connect

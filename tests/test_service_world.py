@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from served import EU, INSIGHTS, NOW, Clock, Memory, edge, inhabited
 
+from served import EU, INSIGHTS, NOW, Clock, Memory, edge, inhabited
 from vedette.service import cast, schema
 from vedette.service.routes import answers
 from vedette.service.world import Trouble, World
@@ -158,7 +158,9 @@ def test_a_fresh_world_imports_nothing_heavy():
         "?api-version=2025-09-01'), d.datetime(2026,1,1,tzinfo=d.UTC), w.caller(cast.OPERATOR));"
         "print(r.status, sorted({'aiohttp','cryptography','jwt','lark','asyncio'} & {*sys.modules}))"
     )
-    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert told.stdout == "200 []\n"
 
 

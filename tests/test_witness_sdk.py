@@ -12,8 +12,8 @@ from azure.core.exceptions import (
 from azure.identity import ClientSecretCredential
 from azure.mgmt.securityinsight import SecurityInsights
 from azure.mgmt.securityinsight.models import Incident, IncidentComment, IncidentOwnerInfo
-from served import EU, INSIGHTS, VERSION, edge
 
+from served import EU, INSIGHTS, VERSION, edge
 from vedette.service import cast
 from vedette.service.world import Trouble
 
@@ -48,9 +48,7 @@ def sdk(it):
 
 def test_it_lists_every_page(it, sdk):
     found = list(sdk.incidents.list(*WHERE, top=40))
-    (there,) = it.connection.execute(
-        "SELECT count(*) FROM incident WHERE workspace = 1"
-    ).fetchone()
+    (there,) = it.connection.execute("SELECT count(*) FROM incident WHERE workspace = 1").fetchone()
     assert len({one.name for one in found}) == len(found) == there > 80
     assert all(one.etag and one.created_time_utc and one.incident_number for one in found)
     assert {one.owner.object_id for one in found} > {None, cast.id_of("user", "linda")}

@@ -10,11 +10,11 @@ import click
 
 from vedette import __version__
 from vedette.cli import files, output
+from vedette.cli.asked import asked
 from vedette.cli.connect import carried, journal, linked, told
 from vedette.cli.options import Command, Target, connection, edits, selection
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
-from vedette.kql import condition
 from vedette.plan.done import Done
 from vedette.plan.guard import Allowed, allowances, obey
 from vedette.plan.plan import Plan
@@ -263,7 +263,7 @@ def _selection(incidents: tuple[str, ...], where: str | None) -> Selection:
     if not incidents and where is None:
         raise Asked("nothing is selected", hint="give --where, --where-file or incident keys")
     return Selection(
-        condition=condition(where, now=clock.now()) if where is not None else None,
+        condition=asked(where) if where is not None else None,
         references=tuple(reference(one) for one in incidents),
     )
 

@@ -18,7 +18,6 @@ from vedette.errors import Asked
 from vedette.model import Incident
 from vedette.report import incidents as report
 from vedette.report.clean import exact
-from vedette.run import clock
 from vedette.run.link import Failures, look
 
 
@@ -148,26 +147,25 @@ async def _shown(target: Target, name: str, *, comments: bool) -> tuple[Incident
 def _asked(where: str | None) -> tuple[tuple[Any, ...], Callable[[Incident], bool]]:
     if where is None:
         return (), lambda _: True
-    from vedette.kql import condition  # noqa: PLC0415 - without a condition no grammar is read
+    from vedette.cli.asked import asked  # noqa: PLC0415 - without a condition no grammar is read
 
-    asked = condition(where, now=clock.now())
-    return asked.bounds(), asked.holds
+    meant = asked(where)
+    return meant.bounds(), meant.holds
 
 
 def _explain(where: str | None, *, as_json: bool) -> int:
     if where is None:
         raise Asked("--explain goes with --where")
-    from vedette.kql import condition  # noqa: PLC0415 - see _asked
+    from vedette.cli.asked import asked  # noqa: PLC0415 - see _asked
 
-    asked = condition(where, now=clock.now())
+    meant = asked(where)
     if as_json:
-        told = [{"text": c.text, "pushed": c.pushed, "why": c.why} for c in asked.explain()]
-        output.answer(exact({"where": asked.text, "conjuncts": told}, indent=2) + "\n")
+        told = [{"text": c.text, "pushed": c.pushed, "why": c.why} for c in meant.explain()]
+        output.answer(exact({"where": meant.text, "conjuncts": told}, indent=2) + "\n")
         return 0
-    out = [asked.text, ""]
-    for conjunct in asked.explain():
-        who = "the service narrows by" if conjunct.pushed else "asked here"
-        out.append(f"{who}: {conjunct.text}" + (f" ({conjunct.why})" if conjunct.why else ""))
+    out = [meant.text]
+    for conjunct in meant.explain():
+        out += ["", f"  {conjunct.text}", f"    {conjunct.why}"]
     output.answer("\n".join(out) + "\n")
     return 0
 

@@ -18,7 +18,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Look": {
         "list": ("look", "Find incidents."),
         "show": ("look", "Show one incident."),
-        "columns": ("columns", "List the words of --where, --sort and --columns."),
+        "columns": ("columns", "List the words of --where, --sort, --columns and --by."),
     },
     "Change": {
         "plan": ("change", "Write down what would change, and change nothing."),

@@ -77,14 +77,14 @@ def _uncomparable(operator: str, left: Made, right: Made, place: Place) -> BadCo
     )
 
 
-def _towards(operator: str, left: Made, right: Made) -> str | None:
+def _towards(operator: str, left: Made, right: Made) -> str:
     kinds = {left.kind, right.kind}
     if "dynamic" in kinds:
         other = next(iter(kinds - {"dynamic"}), "string")
         return f"put {_CAST.get(other, 'to' + other)}() around the dynamic"
     if operator in _FOLDING:
         return "it is for texts; use == or in"
-    if "datetime" in kinds and kinds & {"string", "int", "timespan"}:
+    if "datetime" in kinds and "bool" not in kinds:
         return "a time is written datetime(2026-11-22), or ago(7d)"
     if "timespan" in kinds and kinds & {"string", "int", "real"}:
         return "a timespan is written 7d, 1.5h or 30m"
@@ -92,9 +92,7 @@ def _towards(operator: str, left: Made, right: Made) -> str | None:
         if any(isinstance(one.node, Constant) and one.kind == "string" for one in (left, right)):
             return "write the number without quotes"
         return "put quotes around the number, or toint() around the text"
-    if "bool" in kinds:
-        return "write it alone, or in not(...), or compare it with true"
-    return None
+    return "write it alone, or in not(...), or compare it with true"
 
 
 def worded(operator: str, asked: Node, answers: Iterable[Made]) -> None:

@@ -31,7 +31,7 @@ class Function(Struct, frozen=True, kw_only=True):
     """
     A function. `takes` are the kinds of each argument, the last `optional` of which may be
     left out. `run` is handed the kinds of the actual arguments and returns what to do with
-    their values; null is None. `now` and `ago` are answered where the time is known.
+    their values; null is None. `now` and `ago` are answered by `ask`, which knows the time.
     """
 
     takes: tuple[Kinds, ...]
@@ -147,10 +147,6 @@ def _plain(run: Run) -> Callable[[Kind], Run]:
     return lambda _: run
 
 
-def _no_clock(_: Kind) -> Run:
-    raise AssertionError("now and ago are answered by whoever knows the time")
-
-
 def _one(run: Callable[[Kind], Run], gives: Kind, takes: Kinds = ANY) -> Function:
     return Function(takes=(takes,), gives=gives, run=run)
 
@@ -160,8 +156,8 @@ _WRITTEN: Kinds = frozenset({"string", "datetime", "dynamic"})
 _LASTING: Kinds = frozenset({"string", "timespan", "dynamic"})
 
 FUNCTIONS: Mapping[str, Function] = {
-    "ago": _one(_no_clock, "datetime", _SPAN),
-    "now": Function(takes=(_SPAN,), optional=1, gives="datetime", run=_no_clock),
+    "ago": _one(_plain(_same), "datetime", _SPAN),
+    "now": Function(takes=(_SPAN,), optional=1, gives="datetime", run=_plain(_same)),
     "tostring": _one(text, "string"),
     "toint": _one(_plain(_int32), "int", _ORDINARY),
     "tolong": _one(_plain(whole), "int", _ORDINARY),

@@ -83,7 +83,8 @@ class Service:
         """Stop listening, and let what is under way end."""
         if self._runner is None:
             return
-        left = [handler.transport for handler in self._runner.server.connections]
+        server = self._runner.server
+        left = [one.transport for one in server.connections] if server else []
         await self._runner.cleanup()
         self._runner = None
         for transport in left:
@@ -286,10 +287,25 @@ def run(
             text = environment.spelled(told["environment"], shape)
             print(text, end="", file=err if command else out, flush=True)  # as above
 
-    async def until(variables: Mapping[str, str]) -> int:
-        return await (_command(command, variables) if command else _interrupted())
+    async def serving() -> int:
+        # Before anybody hears that it is ready, it can be told to stop.
+        stopped = _signalled(signal.SIGTERM) if command else _signalled(*_BOTH)
+        if command:
+            # Ctrl-C reaches the command by itself, which then decides.
+            _on(signal.SIGINT, lambda: None)
 
-    return asyncio.run(serve(folder, ready=ready, until=until, **options))
+        async def until(variables: Mapping[str, str]) -> int:
+            if command:
+                return await _command(command, variables, stopped)
+            await stopped.wait()
+            return 0
+
+        return await serve(folder, ready=ready, until=until, **options)
+
+    return asyncio.run(serving())
+
+
+_BOTH = (signal.SIGINT, signal.SIGTERM)
 
 
 def _clock(now: datetime | None) -> Callable[[], datetime]:
@@ -325,12 +341,12 @@ def _announced(
     return told
 
 
-async def _interrupted() -> int:
+def _signalled(*interrupts: signal.Signals) -> asyncio.Event:
+    """Return what is set when one of these arrives."""
     stopped = asyncio.Event()
-    for interrupt in (signal.SIGINT, signal.SIGTERM):
+    for interrupt in interrupts:
         _on(interrupt, stopped.set)
-    await stopped.wait()
-    return 0
+    return stopped
 
 
 def _on(interrupt: signal.Signals, act: Callable[[], None]) -> None:
@@ -341,13 +357,17 @@ def _on(interrupt: signal.Signals, act: Callable[[], None]) -> None:
         signal.signal(interrupt, lambda *_: loop.call_soon_threadsafe(act))
 
 
-async def _command(command: Sequence[str], variables: Mapping[str, str]) -> int:
+async def _command(
+    command: Sequence[str], variables: Mapping[str, str], stopped: asyncio.Event
+) -> int:
     try:
         child = await asyncio.create_subprocess_exec(*command, env={**os.environ, **variables})
     except OSError as error:
         raise Asked(f"cannot run {command[0]}: {error.strerror}") from error
-    # Ctrl-C reaches the child by itself; what is sent to us alone is passed on.
-    _on(signal.SIGINT, lambda: None)
-    _on(signal.SIGTERM, child.terminate)
-    code = await child.wait()
+    ended, told = asyncio.ensure_future(child.wait()), asyncio.ensure_future(stopped.wait())
+    await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if not ended.done():
+        child.terminate()
+    code = await ended
     return code if code >= 0 else 128 - code
