@@ -48,6 +48,14 @@ _USAGES = [
     "encipher_only",
     "decipher_only",
 ]
+_BESIDE = {
+    "alertsCount": 2,
+    "bookmarksCount": 0,
+    "commentsCount": 1,
+    "alertProductNames": ["Azure Sentinel"],
+    "tactics": ["InitialAccess", "Persistence"],
+    "techniques": ["T1078", "T1114"],
+}
 _SHIFT = "The on-call analyst looks at the sign-in log first, then at the mailbox rules. " * 7
 
 
@@ -73,14 +81,7 @@ def incident() -> dict[str, Any]:
             "lastModifiedTimeUtc": "2026-10-01T05:46:22.1234567Z",
             "createdTimeUtc": "2026-10-01T05:46:20.9876543Z",
             "incidentNumber": 4711,
-            "additionalData": {
-                "alertsCount": 2,
-                "bookmarksCount": 0,
-                "commentsCount": 1,
-                "alertProductNames": ["Azure Sentinel"],
-                "tactics": ["InitialAccess", "Persistence"],
-                "techniques": ["T1078", "T1114"],
-            },
+            "additionalData": _BESIDE,
             "relatedAnalyticRuleIds": [
                 f"{arm}/alertRules/3f2504e0-4f89-11d3-9a0c-0305e82c3301",
             ],

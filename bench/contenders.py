@@ -144,38 +144,16 @@ def vedette(job: Job) -> Callable[[], None]:
     from vedette.plan.file import opened  # noqa: PLC0415
     from vedette.plan.guard import Allowed  # noqa: PLC0415
     from vedette.run.apply import How  # noqa: PLC0415
-    from vedette.run.drive import Driver  # noqa: PLC0415
-    from vedette.run.link import Link  # noqa: PLC0415
     from vedette.run.runs import apply  # noqa: PLC0415
-    from vedette.run.sender import HttpSender  # noqa: PLC0415
     from vedette.store.journal import Journal  # noqa: PLC0415
-    from vedette.wire.dialect import Place  # noqa: PLC0415
-    from vedette.wire.incidents import Incidents  # noqa: PLC0415
 
-    place = Place(endpoint=job.url, path=PATH, name="soc-eu")
-    data = _plan(job, place)
+    data = _plan(job, _link(job).scope)
+    allowed, how = Allowed(changes=job.count), How(at_once=AT_ONCE)
 
     async def go(folder: Path) -> None:
-        driver = Driver(HttpSender(_Authorizer(), ca=job.ca, at_once=AT_ONCE))
-        link = Link(
-            profile="bench",
-            dialect="sentinel",
-            principal="bench",
-            dialects={place.name: Incidents(place)},
-            driver=driver,
-            lookup=_nobody,
-            people={},
-        )
-        journal = Journal(folder / "journal.sqlite")
-        finished = await apply(
-            link,
-            opened(data),
-            data,
-            journal,
-            allowed=Allowed(changes=job.count),
-            how=How(at_once=AT_ONCE),
-            now=datetime.now(UTC),
-        )
+        link, journal = _link(job), Journal(folder / "journal.sqlite")
+        now = datetime.now(UTC)
+        finished = await apply(link, opened(data), data, journal, allowed=allowed, how=how, now=now)
         await link.close()
         journal.close()
         assert {step.outcome for step in finished.done.steps} == {"written"}
@@ -186,6 +164,25 @@ def vedette(job: Job) -> Callable[[], None]:
             asyncio.run(go(Path(folder)))
 
     return run
+
+
+def _link(job: Job) -> Any:
+    from vedette.run.drive import Driver  # noqa: PLC0415
+    from vedette.run.link import Link  # noqa: PLC0415
+    from vedette.run.sender import HttpSender  # noqa: PLC0415
+    from vedette.wire.dialect import Place  # noqa: PLC0415
+    from vedette.wire.incidents import Incidents  # noqa: PLC0415
+
+    place = Place(endpoint=job.url, path=PATH, name="soc-eu")
+    return Link(
+        profile="bench",
+        dialect="sentinel",
+        principal="bench",
+        dialects={place.name: Incidents(place)},
+        driver=Driver(HttpSender(_Authorizer(), ca=job.ca, at_once=AT_ONCE)),
+        lookup=_nobody,
+        people={},
+    )
 
 
 class _Authorizer:
@@ -203,22 +200,42 @@ async def _nobody(name: str) -> Any:
     raise AssertionError(name)
 
 
-def _plan(job: Job, place: Any) -> bytes:
+def _plan(job: Job, scope: Any) -> bytes:
     """A plan of so many steps as `vedette plan --add-tag` would write it."""
+    from vedette.plan.file import sealed  # noqa: PLC0415
+    from vedette.plan.plan import Plan, Verdict  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    return sealed(
+        Plan(
+            id="p-bench",
+            made=now.isoformat(),
+            now=now.isoformat(),
+            by="bench",
+            source="where",
+            scope=scope,
+            principal="bench",
+            conditions={"where": 'Status != "Closed"'},
+            verdict=Verdict(),
+            expires=(now + timedelta(days=1)).isoformat(),
+            steps=_steps(job),
+        )
+    )
+
+
+def _steps(job: Job) -> list[Any]:
     import msgspec  # noqa: PLC0415
 
     from vedette.model import AddTags  # noqa: PLC0415
-    from vedette.plan.file import sealed  # noqa: PLC0415
-    from vedette.plan.plan import Plan, Scope, Step, Verdict  # noqa: PLC0415
+    from vedette.plan.plan import Step  # noqa: PLC0415
 
-    now = datetime.now(UTC)
     properties = incident()["properties"]
-    steps = [
+    steps = (
         Step(
-            key=f"{place.name}#{number}",
+            key=f"soc-eu#{number}",
             id=name,
             plane="sentinel",
-            place=place.name,
+            place="soc-eu",
             title=properties["title"],
             etag=ETAG,
             modified=properties["lastModifiedTimeUtc"],
@@ -227,28 +244,8 @@ def _plan(job: Job, place: Any) -> bytes:
             edits=(AddTags(tags=(TAG,)),),
         )
         for number, name in enumerate(job.ids)
-    ]
-    return sealed(
-        Plan(
-            id="p-bench",
-            made=now.isoformat(),
-            now=now.isoformat(),
-            by="bench",
-            source="where",
-            scope=Scope(
-                profile="bench",
-                dialect="sentinel",
-                workspaces=(PATH,),
-                hosts=(job.url,),
-                places={place.name: place.where},
-            ),
-            principal="bench",
-            conditions={"where": 'Status != "Closed"'},
-            verdict=Verdict(),
-            expires=(now + timedelta(days=1)).isoformat(),
-            steps=[msgspec.Raw(msgspec.json.encode(step)) for step in steps],
-        )
     )
+    return [msgspec.Raw(msgspec.json.encode(step)) for step in steps]
 
 
 CONTENDERS: dict[str, Callable[[Job], Callable[[], None]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from golden import GOLDEN, needs_golden
 from served import EU, INSIGHTS, US, Clock, Memory, edge, inhabited
 from vedette.service import cast
+from vedette.service.words import HOSTILE
 
 
 @pytest.fixture(params=["memory", "socket"])
@@ -241,6 +243,27 @@ def test_paths_know_no_case_and_forgive_slashes(it):
         found = it.ask("GET", f"{path}?api-version=2025-09-01")
         assert found.json["name"] == "One"
         assert found.json["id"].endswith("/Microsoft.SecurityInsights/Incidents/One")
+
+
+def test_a_whole_id_sent_as_a_name_leads_nowhere(it):
+    """azure-powershell#21976."""
+    told = it.arm("PUT", f"/incidents/{quote(EU, safe='')}", {})
+    assert (told.status, told.code) == (400, "NoRegisteredProviderFound")
+
+
+@pytest.mark.parametrize("title", HOSTILE)
+def test_a_hostile_title_is_a_title_and_comes_back_as_it_went(it, title):
+    it.connection.execute("INSERT INTO setting VALUES ('mirror_api', '1')")
+    made = it.make("one", title=title, description=title)["properties"]
+    assert (made["title"], made["description"]) == (title, title)
+    found = it.graph("GET", f"/{made['providerIncidentId']}")
+    assert found.json["displayName"] == title
+    where = title.replace("'", "''")
+    clause = f"properties/title eq '{where}'"
+    query = f"$filter={quote(clause, safe='')}"
+    if len(title) < 1_000:
+        (one,) = it.arm("GET", "/incidents", query=query).json["value"]
+        assert one["name"] == "one"
 
 
 @pytest.mark.parametrize(

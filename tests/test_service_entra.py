@@ -153,7 +153,7 @@ def test_a_token_for_one_api_does_not_open_the_other(it):
         assert look(it, own).status == 200, "clients ask for the service's own address"
 
 
-def test_a_token_of_another_world_opens_nothing(it, tmp_path):
+def test_a_token_of_another_world_opens_nothing(it):
     token = it.sign_in().json["access_token"]
     it.connection.execute("UPDATE signing SET kid = 'elsewhere'")
     assert look(it, token).status == 401

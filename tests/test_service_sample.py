@@ -122,4 +122,4 @@ def test_the_cast_has_fixed_ids_and_addresses_that_belong_to_nobody():
     rows = world(1).execute("SELECT id, kind, upn FROM principal").fetchall()
     assert sorted(kind for _, kind, _ in rows) == ["group"] * 2 + ["user"] * 12
     assert all(upn.endswith("@contoso.example") for _, kind, upn in rows if kind == "user")
-    assert {id for id, *_ in rows} >= {cast.id_of("user", "linda")}
+    assert {row[0] for row in rows} >= {cast.id_of("user", "linda")}

@@ -85,10 +85,9 @@ def plan(
     file: str | None,
     every: bool,
 ) -> int:
-    r"""
+    """
     Write down what would change, and change nothing.
 
-    \b
       vedette plan --where 'Title has "brute force"' --add-tag brute-force -o plan.json
       vedette plan soc-eu#4711 --close bp --note "Approved scanner, CHG-1182" -o plan.json
 
@@ -122,10 +121,9 @@ def plan(
 def apply(
     *, target: Target, file: str, digest: str | None, every: bool, allowed: Allowed, how: How
 ) -> int:
-    r"""
+    """
     Do exactly what a plan says.
 
-    \b
       vedette apply plan.json
       vedette apply plan.json --allow changes=4000,close=85% -w 'acme-*'
 
@@ -172,10 +170,9 @@ def update(
     allowed: Allowed,
     how: How,
 ) -> int:
-    r"""
+    """
     Plan, show, ask, apply: in one go.
 
-    \b
       vedette update soc-eu#4711 --close bp --note "Approved scanner, CHG-1182"
       vedette update --where 'Title has "brute force"' --owner linda --yes
 

@@ -14,10 +14,9 @@ from vedette.report.sheet import aligned, drawn
 @click.command()
 @json_only
 def columns(*, as_json: bool) -> int:
-    r"""
+    """
     List the words of --where, --sort, --columns and --by.
 
-    \b
       vedette columns
 
     Those of Microsoft's SecurityIncident table come first, ours after them. `cost` says what

@@ -65,10 +65,9 @@ class Proof(Struct, frozen=True, kw_only=True, rename="camel"):
 @click.command()
 @json_only
 def demo(*, as_json: bool) -> int:
-    r"""
+    """
     See the main job from start to end, on an invented world.
 
-    \b
       vedette demo
 
     It plans, applies while a colleague changes the same incidents, undoes, and compares every

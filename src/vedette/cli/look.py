@@ -55,10 +55,9 @@ _FORMATS = ("table", "json", "csv", "ndjson")
 @click.option("--explain", is_flag=True, help="Say what the service is asked, and ask nothing.")
 @connection
 def list_(*, target: Target, where: str | None, explain: bool, **typed: Any) -> int:
-    r"""
+    """
     Find incidents.
 
-    \b
       vedette list --where 'Severity == "High" and Status != "Closed" and not(Owned)'
       vedette list --where 'CreatedTime < ago(14d)' --count --by Workspace,Severity
       vedette list --where-file noise.kql --format csv --columns key,title,created
@@ -86,10 +85,9 @@ def list_(*, target: Target, where: str | None, explain: bool, **typed: Any) -> 
 @click.option("--comments", is_flag=True, help="Its comments too.")
 @connection
 def show(*, target: Target, incident: str, comments: bool) -> int:
-    r"""
+    """
     Show one incident, in full.
 
-    \b
       vedette show soc-eu#4711 --comments
 
     ID is a key (soc-eu#4711, soc-eu/4711), a number, an id, an ARM id, or the address of the

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from inspect import cleandoc
 from typing import Any
 
 import click
@@ -51,6 +52,10 @@ _COMMANDS = {name: command for group in _GROUPS.values() for name, command in gr
 class Commands(click.Group):
     """The top command: finds its commands in the table, and ends with a verdict."""
 
+    def __init__(self, *words: Any, **more: Any) -> None:
+        super().__init__(*words, **more)
+        self.help = _unwrapped(self.help or "")
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names, in the order of the help."""
         del ctx
@@ -65,6 +70,7 @@ class Commands(click.Group):
         name = cmd_name.replace("-", "_")
         found = getattr(import_module(f"vedette.cli.{module}"), _ATTRIBUTES.get(name, name))
         assert isinstance(found, click.Command)
+        found.help = _unwrapped(found.help or "")
         return found
 
     def resolve_command(
@@ -108,6 +114,12 @@ class Commands(click.Group):
         sys.exit(verdict(run, as_json="--json" in said))
 
 
+def _unwrapped(text: str) -> str:
+    """Return the help with its indented parts marked: click leaves their lines as they are."""
+    parts = cleandoc(text.replace("\b\n", "")).split("\n\n")
+    return "\n\n".join(f"\b\n{part}" if part.startswith("  ") else part for part in parts)
+
+
 def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
     if wanted and not ctx.resilient_parsing:
         click.echo(f"vedette {__version__}")
@@ -131,10 +143,9 @@ def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # n
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version,
               help="Show the version.")  # fmt: skip
 def main(**_: object) -> None:
-    r"""
+    """
     Incident operations as code for Microsoft Sentinel and Microsoft Defender XDR.
 
-    \b
       vedette demo
       vedette list --where 'Severity == "High" and Status == "New"'
       vedette plan --where 'Title has "brute force"' --add-tag brute-force -o plan.json

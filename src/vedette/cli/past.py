@@ -24,10 +24,9 @@ from vedette.store.records import Ran
 @click.option("--all", "every", is_flag=True, help="All of them, not the newest 20.")
 @json_only
 def runs(*, every: bool, as_json: bool) -> int:
-    r"""
+    """
     List the runs of this machine, the newest first.
 
-    \b
       vedette runs
     """
     with journal() as kept:
@@ -49,10 +48,9 @@ def runs(*, every: bool, as_json: bool) -> int:
 @click.option("--all", "every", is_flag=True, help="Tell of every incident, not the first 20.")
 @json_only
 def show_run(*, run: str, file: str | None, every: bool, as_json: bool) -> int:
-    r"""
+    """
     Show what a run did.
 
-    \b
       vedette show-run last
       vedette show-run r-1123-0715-k3f -o monday.run.json
 
@@ -78,10 +76,9 @@ def show_run(*, run: str, file: str | None, every: bool, as_json: bool) -> int:
 @click.option("--all", "every", is_flag=True, help="Show every incident, not the first 20.")
 @json_only
 def show_plan(*, file: str, markdown: bool, titles: bool, every: bool, as_json: bool) -> int:
-    r"""
+    """
     Show a plan file, after checking that nobody changed it.
 
-    \b
       vedette show-plan plan.json
       vedette show-plan plan.json --md >> comment.md
 

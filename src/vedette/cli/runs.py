@@ -30,10 +30,9 @@ from vedette.run.runs import resume as resume_run
 @way
 @connection
 def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool, how: How) -> int:
-    r"""
+    """
     Take a run back: fields, tags and owners are put back as they were.
 
-    \b
       vedette undo last
       vedette undo monday.run.json --plan -o back.json
 
@@ -72,10 +71,9 @@ def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool,
 @way
 @connection
 def resume(*, target: Target, run: str, every: bool, how: How) -> int:
-    r"""
+    """
     Go on with a run that was stopped.
 
-    \b
       vedette resume last
 
     RUN is a run's name or the beginning of it, `last`, or its run file. What was under way

@@ -45,10 +45,9 @@ def serve(  # noqa: PLR0913 - the service's own options
     command: tuple[str, ...],
     as_json: bool,
 ) -> int:
-    r"""
+    """
     Run the local service: Sentinel's and Defender's protocols, on this machine only.
 
-    \b
       vedette serve --data world --port 0
       vedette serve --data world -- python close_noise.py
 

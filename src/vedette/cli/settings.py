@@ -17,10 +17,9 @@ from vedette.run.profile import Profile
 @click.command()
 @profile
 def settings(*, target: Target) -> int:
-    r"""
+    """
     Show what is configured, and from where. No secret is shown, and nobody is asked.
 
-    \b
       vedette settings
       vedette settings -p mssp --json
     """

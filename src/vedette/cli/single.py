@@ -33,10 +33,9 @@ from vedette.run.single import creation, deletion
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @connection
 def create(*, target: Target, typed: dict[str, Any], yes: bool) -> int:
-    r"""
+    """
     Make an incident.
 
-    \b
       vedette create -w soc-eu --title "Phishing drill" --severity Low --add-tag drill
 
     It prints the new incident. `vedette undo` takes it away again.
@@ -73,10 +72,9 @@ def create(*, target: Target, typed: dict[str, Any], yes: bool) -> int:
 @click.option("--yes", is_flag=True, help="Do not ask; needed where nobody can be asked.")
 @connection
 def delete(*, target: Target, incident: str, yes: bool) -> int:
-    r"""
+    """
     Remove an incident for good, with its comments and its number.
 
-    \b
       vedette delete soc-eu#4711
 
     This is the one thing that cannot be taken back.
@@ -100,10 +98,9 @@ def delete(*, target: Target, incident: str, yes: bool) -> int:
 @click.argument("text", metavar="TEXT")
 @connection
 def comment(*, target: Target, incident: str, text: str) -> int:
-    r"""
+    """
     Say something on an incident.
 
-    \b
       vedette comment soc-eu#4711 "Called the user; it was them."
     """
     if not text.strip():

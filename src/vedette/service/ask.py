@@ -63,7 +63,8 @@ def heard(connection: sqlite3.Connection, call: Call, now: datetime, salt: str) 
     """Take a call apart. The same call at the same time gets the same request id."""
     parts = urlsplit(call.url)
     # msgraph-sdk 1.65 asks for `/v1.0//security`, others end in a slash: both mean the same.
-    path = tuple(unquote(p) if "%" in p else p for p in parts.path.split("/") if p)
+    # ARM takes an encoded slash for a slash: a whole id sent as a name leads nowhere.
+    path = tuple(part for part in unquote(parts.path).split("/") if part)
     headers = {name.lower(): value for name, value in call.headers}
     named = headers.get("x-ms-client-request-id", "")
     at = ticks_of(now)

@@ -35,6 +35,13 @@ class Route(Struct, frozen=True, kw_only=True):
             return Fault(400, "BadRequest", f"Resource not found for the segment '{last[:100]}'.")
         if self.face == "entra":
             return Fault(404, "invalid_request", "AADSTS900561: The endpoint does not exist.")
+        if len(ask.path) > 1 and "providers" in {part.lower() for part in ask.path}:
+            return Fault(
+                400,
+                "NoRegisteredProviderFound",
+                "No registered resource provider found for location 'global' and API version"
+                f" '{ask.query.get('api-version', '')[:60]}' for type '{ask.path[-1][:100]}'.",
+            )
         return Fault(404, "NotFound", "No resource answers to this path.")
 
 

@@ -116,4 +116,4 @@ def _refused(route: Route, ask: Ask, *_: str) -> Answer:
     raise unsupported_method(ask, ask.query.get("api-version", ""), allowed)
 
 
-__all__ = ["Answer", "Caller", "Trouble", "World"]
+__all__ = ["Caller", "Trouble", "World"]
