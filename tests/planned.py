@@ -6,7 +6,7 @@ from typing import Any
 
 from vedette.model import Closing, Edit, Incident, Owner, Plane
 from vedette.plan.done import Done, DoneStep, Outcome
-from vedette.plan.plan import Plan, Scope
+from vedette.plan.plan import Header, Plan, Scope
 from vedette.plan.planner import Task, plan
 
 # The pairs and words of docs "Incidents - Create Or Update" (2025-09-01) and of
@@ -78,6 +78,10 @@ SCOPE = Scope(
     dialect="sentinel",
     workspaces=("/subscriptions/1/workspaces/soc-eu", "/subscriptions/1/workspaces/soc-us"),
     hosts=("management.azure.com",),
+    places={
+        "soc-eu": "/subscriptions/1/workspaces/soc-eu",
+        "soc-us": "/subscriptions/1/workspaces/soc-us",
+    },
 )
 
 
@@ -102,7 +106,6 @@ def planned(*incidents: Incident, edits: Any = (), **more: Any) -> Plan:
     """A plan of one task that holds for all, unless `tasks` says otherwise."""
     tasks: Any = more.pop("tasks", None) or [Task(name="command line", edits=edits)]
     header: dict[str, Any] = {
-        "planes": PLANES,
         "id": "p-1122-0715-k3f",
         "made": "2026-11-22T07:15:00Z",
         "now": "2026-11-22T07:15:00Z",
@@ -113,7 +116,8 @@ def planned(*incidents: Incident, edits: Any = (), **more: Any) -> Plan:
         "principal": "ada@contoso.example",
     }
     pairs = [(one.key.rpartition("#")[0], one) for one in incidents]
-    return plan(pairs, tasks, **(header | more))
+    header = {name: more.pop(name, value) for name, value in header.items()}
+    return plan(pairs, tasks, Header(**header), **({"planes": PLANES} | more))
 
 
 def done_step(number: int, outcome: Outcome, edits: tuple[Edit, ...] = (), **more: Any) -> DoneStep:

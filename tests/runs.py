@@ -10,7 +10,11 @@ from vedette.plan.plan import Plan, Scope, Step, Verdict
 from vedette.store.records import RunHeader, Sitting
 
 SCOPE = Scope(
-    profile="mssp", dialect="sentinel", workspaces=("/subscriptions/1",), hosts=("https://x",)
+    profile="mssp",
+    dialect="sentinel",
+    workspaces=("/subscriptions/1",),
+    hosts=("https://x",),
+    places={"soc-eu": "/subscriptions/1"},
 )
 WHO = Sitting(at="2026-11-23T07:15:00Z", host="night", pid=4711)
 

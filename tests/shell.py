@@ -8,7 +8,9 @@ import contextlib
 import json
 import os
 import pty
+import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,8 +83,13 @@ class Shell:
             **more,
         )
 
-    def terminal(self, *words: str, types: str = "") -> tuple[int, str]:
-        """Run it at a terminal, as somebody who types; return its code and what was seen."""
+    def terminal(
+        self, *words: str, types: str = "", stops_at: str | None = None
+    ) -> tuple[int, str]:
+        """
+        Run it at a terminal, as somebody who types, or who presses Ctrl-C when seeing
+        `stops_at`; return its code and what was seen.
+        """
         ours, theirs = pty.openpty()
         child = subprocess.Popen(
             self.command(*words),
@@ -96,9 +103,12 @@ class Shell:
         os.write(ours, types.encode())
         seen = b""
         with contextlib.suppress(OSError):  # Linux says EIO when the other side is gone
-            while read := os.read(ours, 65536):
+            while select.select([ours], [], [], 60)[0] and (read := os.read(ours, 65536)):
                 seen += read
-        os.close(ours)
+                if stops_at is not None and stops_at.encode() in seen:
+                    child.send_signal(signal.SIGINT)
+                    stops_at = None
+        os.close(ours)  # whoever still waits for an answer is hung up on
         return child.wait(timeout=60), seen.decode()
 
     @staticmethod

@@ -240,6 +240,14 @@ def test_update_at_a_terminal_shows_the_plan_and_takes_no_for_an_answer(vedette)
     assert everything(vedette) == before
 
 
+def test_ctrl_c_at_the_question_writes_nothing(vedette):
+    before = everything(vedette)
+    code, seen = vedette.terminal("update", "soc-eu#12", "--add-tag", "x", stops_at="[y/N]")
+    assert code == 130
+    assert seen.rstrip().endswith("vedette: stopped")
+    assert everything(vedette) == before
+
+
 def test_update_at_a_terminal_does_it_when_told_yes(vedette):
     code, seen = vedette.terminal("update", "soc-eu#12", "--add-tag", "x", types="y\n")
     assert code == 0, seen

@@ -69,6 +69,16 @@ def test_an_undo_is_planned_without_being_done(vedette):
     assert everything(vedette) != after
 
 
+def test_an_undo_can_keep_to_a_workspace(vedette):
+    before = everything(vedette)
+    changed(vedette)
+    after = everything(vedette)
+    assert vedette("undo", "last", "-w", "soc-us").code == 0
+    for key, now in everything(vedette).items():
+        assert now == (before if key.startswith("soc-us") else after)[key]
+    assert vedette("undo", "last", "--plan", "-w", "soc-us").code == 2
+
+
 def test_undo_leaves_what_somebody_changed_since_and_names_it(vedette):
     key = changed(vedette)["steps"][0]["key"]
     assert vedette("update", key, "--owner", AMIR, "--yes").code == 0

@@ -81,6 +81,8 @@ def test_a_function_fits_in_40_lines():
     long = {
         f"{named(path)}:{node.lineno} {node.name}": lines
         for path in OURS
+        # a test that shows a whole page of output is as long as the page
+        if path.parent.name != "tests"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := (node.end_lineno or 0) - node.lineno + 1) > 40

@@ -14,10 +14,10 @@ from vedette.errors import Asked, Garbled, Strayed
 from vedette.model import AddTags, Incident, Owner, edited
 from vedette.model.change import FIELDS, values
 from vedette.model.select import Bound
+from vedette.wire.bodies import graph_body
 from vedette.wire.graph import (
     PLANE,
     Graph,
-    body,
     comments_listed,
     decode,
     heard,
@@ -186,7 +186,7 @@ def test_envelopes_name_their_context():
 def test_what_one_side_writes_the_other_hears(document, wanted):
     seen = DIALECT.seen(reply(document))
     after = edited(seen.incident, wanted)
-    kept = heard(body(DIALECT.update(seen, after).body), seen.incident)
+    kept = heard(graph_body(DIALECT.update(seen, after).body), seen.incident)
     again = values(decode(spell(kept, GRAPH), GRAPH), FIELDS)
     meant = values(after, FIELDS)
     assert set(again.pop("tags")) == set(meant.pop("tags"))
@@ -267,7 +267,7 @@ def test_tags_are_replaced_and_those_of_the_service_stay():
 @pytest.mark.parametrize("received", [b"", b"[]", b"{'a': 1}", b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_object_is_refused(received):
     with pytest.raises(Fault, match="Request body is incorrect"):
-        body(received)
+        graph_body(received)
 
 
 @pytest.mark.parametrize("told", [{}, {"comment": ""}, {"comment": 3}, {"comment": "x" * 30_001}])

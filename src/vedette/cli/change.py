@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -143,7 +144,7 @@ def apply(
                 allowed=allowed,
                 how=how,
                 run_file=runfile.beside(Path(file)),
-                narrow=await _narrowed(target, link),
+                narrow=await narrowed(target, link),
                 digest=digest,
             )
 
@@ -213,17 +214,22 @@ async def applied(
 ) -> Finished:
     """Apply a plan, with this machine's journal."""
     with journal() as kept:
-        return await apply_plan(
-            link,
-            planned,
-            data,
-            kept,
-            allowed=allowed,
-            how=how,
-            now=clock.now(),
-            watch=watch.ended,
-            **more,
-        )
+        try:
+            return await apply_plan(
+                link,
+                planned,
+                data,
+                kept,
+                allowed=allowed,
+                how=how,
+                now=clock.now(),
+                watch=watch.ended,
+                **more,
+            )
+        except asyncio.CancelledError:
+            # stopped before the first incident was done, it has a name all the same
+            watch.run = watch.run or kept.unfinished(planned.digest)
+            raise
 
 
 def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
@@ -246,7 +252,7 @@ def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
     return verdict
 
 
-async def _narrowed(target: Target, link: Link) -> tuple[str, ...]:
+async def narrowed(target: Target, link: Link) -> tuple[str, ...]:
     """Return the places that -w and --tenant keep to; none given, none returned."""
     if not (target.workspaces or target.tenants):
         return ()

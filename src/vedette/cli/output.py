@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 
 import click
@@ -72,8 +73,13 @@ def is_colourful() -> bool:
 
 def is_agreed(question: str) -> bool:
     """Ask on the terminal; anything but yes is no."""
-    click.echo(f"{question} [y/N] ", err=True, nl=False)
-    said = sys.stdin.readline()
+    # asyncio's own handler would only note a Ctrl-C, and go on waiting for an answer
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.echo(f"{question} [y/N] ", err=True, nl=False)
+        said = sys.stdin.readline()
+    finally:
+        signal.signal(signal.SIGINT, before)
     if not said:
         click.echo(err=True)
     return said.strip().lower() in ("y", "yes")

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vedette.cli.output import note
+from vedette.report.clean import line
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -25,11 +27,12 @@ _LINE = 10.0
 class Watch:
     """Told of progress, shows it. `run` is the run that is under way, once there is one."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
         self.run: str | None = None
         self._quiet = quiet
+        self._clock = clock
         self._drawing = sys.stderr.isatty()
-        self._begun = self._shown = time.monotonic()
+        self._begun = self._shown = clock()
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
@@ -68,7 +71,7 @@ class Watch:
             self._bar = None
 
     def _is_due(self) -> bool:
-        now = time.monotonic()
+        now = self._clock()
         if self._quiet or now - self._begun < _PATIENCE:
             return False
         if now - self._shown < (_REDRAW if self._drawing else _LINE):
@@ -77,6 +80,7 @@ class Watch:
         return True
 
     def _show(self, said: str, done: int | None, of: int | None) -> None:
+        said = line(said)
         if not self._drawing:
             share = f"{done:,} of {of:,}: " if of else ""
             note(f"{share}{said}")

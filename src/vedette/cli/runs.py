@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from vedette.cli import files, output
-from vedette.cli.change import BY, WORK, applied, finished, way
+from vedette.cli.change import BY, WORK, applied, finished, narrowed, way
 from vedette.cli.connect import carried, journal, linked
-from vedette.cli.options import Target, connection
+from vedette.cli.options import Target, connection, profile
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
 from vedette.plan.guard import Allowed
@@ -41,6 +41,8 @@ def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool,
     """
     if file is not None and not only:
         raise Asked("-o goes with --plan")
+    if only and (target.workspaces or target.tenants):
+        raise Asked("--plan takes all of the run", hint="-w goes with applying the plan")
     if file is not None:
         files.check(file)
 
@@ -54,7 +56,15 @@ def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool,
                 return planned, data, None
             if not target.as_json:
                 click.echo(report.text(planned), err=True)
-            ended = await applied(link, planned, data, watch, allowed=Allowed(), how=how)
+            ended = await applied(
+                link,
+                planned,
+                data,
+                watch,
+                allowed=Allowed(),
+                how=how,
+                narrow=await narrowed(target, link),
+            )
             return planned, data, ended
 
     with Watch(quiet=target.as_json) as watch:
@@ -69,7 +79,7 @@ def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool,
 @click.argument("run", metavar="RUN")
 @click.option("--all", "every", is_flag=True, help="Tell of every incident, not the first 20.")
 @way
-@connection
+@profile
 def resume(*, target: Target, run: str, every: bool, how: How) -> int:
     """
     Go on with a run that was stopped.

@@ -16,7 +16,7 @@ INTERRUPTED = 130
 
 
 class Stopped(Exception):  # noqa: N818 - nothing went wrong
-    """Somebody pressed Ctrl-C during a run; `run` can be gone on with."""
+    """Somebody pressed Ctrl-C; `run` is what was under way, and can be gone on with."""
 
     def __init__(self, run: str | None) -> None:
         super().__init__(run)
@@ -52,8 +52,11 @@ def _verdict(run: Callable[[], Any], as_json: bool) -> int:  # noqa: FBT001
         _tell("Stopped", "stopped", None, as_json)
         return INTERRUPTED
     except Stopped as stopped:
-        hint = f"go on with: vedette resume {stopped.run}" if stopped.run else None
-        _tell("Stopped", "stopped; what was done is on disk", hint, as_json)
+        if stopped.run is None:
+            _tell("Stopped", "stopped", None, as_json)
+        else:
+            hint = f"go on with: vedette resume {stopped.run}"
+            _tell("Stopped", "stopped; what was done is on disk", hint, as_json)
         return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the last door of the program
         return _ours_or_bug(error, as_json)

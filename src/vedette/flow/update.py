@@ -171,11 +171,10 @@ def _landed(now: Incident, tried: Intent | None) -> Ended:
 
 
 def _written(dialect: Dialect, made: _Try, reply: Reply) -> Ended:
-    etag = version(dialect.seen(reply).incident) if reply.body else None
     return Ended(
         outcome="written",
         before=made.intent.before,
         after=made.intent.after,
         theirs=made.theirs,
-        etag=etag,
+        etag=dialect.version(reply),
     )

@@ -72,6 +72,19 @@ class Verdict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notes: tuple[str, ...] = ()
 
 
+class Header(Struct, frozen=True, kw_only=True):
+    """What a plan says of itself: its name, its times (RFC 3339), who made it, for where."""
+
+    id: str
+    made: str
+    now: str
+    expires: str
+    by: str
+    source: str
+    scope: Scope
+    principal: str
+
+
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """
     A plan. `steps` are undecoded; `step(raw)` decodes one. `kind` is what the run that

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from vedette.errors import Asked
 from vedette.model import (
@@ -31,7 +31,7 @@ from vedette.model import (
 from vedette.model.change import values
 from vedette.plan.file import digested
 from vedette.plan.guard import HANDS_OFF, is_hands_off, strikes, verdict
-from vedette.plan.plan import Plan, Scope, Step, Verdict
+from vedette.plan.plan import Header, Plan, Step, Verdict
 
 Edits = tuple[Edit, ...] | Callable[[Incident, Plane], tuple[Edit, ...]]
 
@@ -51,19 +51,12 @@ class Task(Struct, frozen=True, kw_only=True):
     edits: Edits
 
 
-def plan(  # noqa: PLR0913 - a plan's header is this many facts, each from the caller
+def plan(
     incidents: Iterable[tuple[str, Incident]],
     tasks: Sequence[Task],
+    header: Header,
     *,
     planes: Mapping[str, Plane],
-    id: str,
-    made: str,
-    now: str,
-    expires: str,
-    by: str,
-    source: str,
-    scope: Scope,
-    principal: str,
     me: Collection[str] = (),
     named: bool = False,
     opens: Mapping[str, int] | None = None,
@@ -76,21 +69,14 @@ def plan(  # noqa: PLR0913 - a plan's header is this many facts, each from the c
     further names of the principal, `opens` counts the open incidents by place. `named` ones
     get a step for a comment alone, and a single one of them is held back by no rail.
     """
-    book = _Book(tasks, planes, me={principal, *me}, named=named)
+    book = _Book(tasks, planes, me={header.principal, *me}, named=named)
     for place, incident in incidents:
         book.consider(place, incident)
     return digested(
         Plan(
-            id=id,
-            made=made,
-            now=now,
-            by=by,
-            source=source,
-            scope=scope,
-            principal=principal,
+            **asdict(header),
             conditions={task.name: task.condition for task in tasks},
             verdict=book.verdict(opens, notes),
-            expires=expires,
             steps=book.steps,
         )
     )

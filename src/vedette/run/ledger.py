@@ -43,7 +43,9 @@ class Ledger:
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[None] = loop.create_future()
         if not self._waiting:
-            loop.call_soon(self._commit)
+            # not at the end of this turn but of the next: replies come in by twos and threes,
+            # and a turn's patience doubles the intents that share one fsync
+            loop.call_soon(loop.call_soon, self._commit)
         self._waiting.append(waiting)
         return waiting
 

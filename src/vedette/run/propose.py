@@ -13,7 +13,7 @@ from vedette.kql import Condition
 from vedette.model import AddComment, Close, Edit, Incident, Status
 from vedette.model.select import Bound
 from vedette.plan.file import sealed
-from vedette.plan.plan import Plan
+from vedette.plan.plan import Header, Plan
 from vedette.plan.planner import Task, noted, plan
 from vedette.run.clock import plan_name, stamp
 from vedette.run.link import Failures, Link, look
@@ -75,15 +75,8 @@ async def propose(
     made = plan(
         gathered.incidents,
         (task,),
+        header(link, now=now, by=by, source=source),
         planes={name: dialect.plane for name, dialect in link.dialects.items()},
-        id=plan_name(now),
-        made=stamp(now),
-        now=stamp(now),
-        expires=stamp(now + LASTS),
-        by=by,
-        source=source,
-        scope=link.scope,
-        principal=link.principal,
         named=bool(selection.references) or all(isinstance(e, AddComment) for e in edits),
         opens=gathered.opens,
     )
@@ -95,6 +88,20 @@ async def propose(
         failures=gathered.failures,
         read=gathered.read,
         matched=len(gathered.incidents),
+    )
+
+
+def header(link: Link, *, now: datetime, by: str, source: str) -> Header:
+    """Return what every plan made now over this link begins with."""
+    return Header(
+        id=plan_name(now),
+        made=stamp(now),
+        now=stamp(now),
+        expires=stamp(now + LASTS),
+        by=by,
+        source=source,
+        scope=link.scope,
+        principal=link.principal,
     )
 
 

@@ -75,19 +75,7 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
         )
     check_run(plan, now=now, here=link.scope)
     obey(plan, allowed)
-    header = RunHeader(
-        run=run_name(now),
-        kind=plan.kind,
-        plan=plan.id,
-        plan_digest=plan.digest,
-        scope=plan.scope,
-        principal=link.principal,
-        started=stamp(now),
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        allowed=allowed.spelled(),
-        planned=len(plan.steps),
-    )
+    header = _header(plan, link, allowed, now)
     journal.begin(header, data)
     run = _run(header, plan, link, journal, how, Begun(), watch)
     return await _sit(run, link, journal, run_file, resumed=False)
@@ -166,6 +154,22 @@ async def _sit(
         stopped=run.stopped,
         run_file=run_file,
         resumed=resumed,
+    )
+
+
+def _header(plan: Plan, link: Link, allowed: Allowed, now: datetime) -> RunHeader:
+    return RunHeader(
+        run=run_name(now),
+        kind=plan.kind,
+        plan=plan.id,
+        plan_digest=plan.digest,
+        scope=plan.scope,
+        principal=link.principal,
+        started=stamp(now),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        allowed=allowed.spelled(),
+        planned=len(plan.steps),
     )
 
 

@@ -7,16 +7,16 @@ from typing import Literal
 
 import msgspec
 from msgspec import Raw
-from msgspec.structs import replace
+from msgspec.structs import asdict
 
 from vedette.errors import Asked
 from vedette.model import Edit, Incident, SetTitle, edited
-from vedette.plan.file import digest, sealed
+from vedette.plan.file import digested, sealed
 from vedette.plan.plan import Plan, Step, Verdict
 from vedette.plan.planner import check
-from vedette.run.clock import incident_name, plan_name, stamp
+from vedette.run.clock import incident_name
 from vedette.run.link import Link
-from vedette.run.propose import LASTS
+from vedette.run.propose import header
 from vedette.run.references import Reference
 from vedette.wire.dialect import Dialect
 
@@ -81,17 +81,9 @@ def _plan(
 ) -> tuple[Plan, bytes]:
     plan = Plan(
         kind=kind,
-        id=plan_name(now),
-        made=stamp(now),
-        now=stamp(now),
-        by=by,
-        source="command line",
-        scope=link.scope,
-        principal=link.principal,
         conditions={step.because: ""},
         verdict=Verdict(),
-        expires=stamp(now + LASTS),
         steps=[Raw(msgspec.json.encode(step))],
+        **asdict(header(link, now=now, by=by, source="command line")),
     )
-    plan = replace(plan, digest=digest(plan))
-    return plan, sealed(plan)
+    return digested(plan), sealed(plan)

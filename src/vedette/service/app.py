@@ -16,7 +16,8 @@ import sqlite3
 import ssl
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -218,7 +219,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def serve(  # the command line's options
+async def serve(
     folder: Path,
     *,
     host: str = "127.0.0.1",
@@ -228,12 +229,11 @@ async def serve(  # the command line's options
     now: datetime | None = None,
     anywhere: bool = False,
     ready: Callable[[Mapping[str, Any]], None],
-    until: Callable[[Mapping[str, str]], Any],
+    until: Callable[[Mapping[str, str]], Awaitable[int]],
 ) -> int:
     """
     Serve the world in this folder, which is made and filled first where there is none, from
-    `ready` until `until` (an awaitable made of the clients' variables) ends; return what it
-    returned. The service's clock starts at `now` and goes on from there.
+    `ready` until `until` (which is given the clients' variables) ends; return what it returned. The service's clock starts at `now` and goes on from there.
     """
     if not anywhere and not is_loopback(host):
         raise Asked(
@@ -241,26 +241,21 @@ async def serve(  # the command line's options
             hint="this service's secrets are made for one machine; --anywhere says otherwise",
         )
     clock = _clock(now)
-    lock = claim(folder)
-    try:
-        connection = opened(folder)
+    with ExitStack() as held:
+        held.callback(claim(folder).release)
+        connection = held.enter_context(closing(opened(folder)))
+        _inhabited(connection, count, seed, clock())
+        trust = trusted(folder, datetime.now(UTC))
+        bound = "127.0.0.1" if host == "localhost" else host
+        service = Service(World(connection), trust, clock=clock, host=bound, port=port)
         try:
-            _inhabited(connection, count, seed, clock())
-            trust = trusted(folder, datetime.now(UTC))
-            bound = "127.0.0.1" if host == "localhost" else host
-            service = Service(World(connection), trust, clock=clock, host=bound, port=port)
             await service.start()
-            try:
-                told = _announced(folder, connection, service, trust)
-                ready(told)
-                return int(await until(told["environment"]))
-            finally:
-                await service.stop()
-                (folder / "service.json").unlink(missing_ok=True)
+            told = _announced(folder, connection, service, trust)
+            ready(told)
+            return await until(told["environment"])
         finally:
-            connection.close()
-    finally:
-        lock.release()
+            await service.stop()
+            (folder / "service.json").unlink(missing_ok=True)
 
 
 def run(

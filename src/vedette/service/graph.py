@@ -18,6 +18,7 @@ from vedette.service.cast import id_of
 from vedette.service.listing import Asked, asked
 from vedette.service.records import Author, Kept, Records, taken
 from vedette.wire import graph
+from vedette.wire.bodies import graph_body
 from vedette.wire.dialect import Place
 from vedette.wire.problems import Fault
 
@@ -82,7 +83,7 @@ def patch(ask: Ask, version: str, id: str) -> Answer:
     _allowed(ask, _WRITE)
     records, here = _records(ask), _place(ask, version)
     kept = _kept(ask, records, id)
-    after = _resolved(ask, kept.incident, graph.heard(graph.body(ask.body), kept.incident))
+    after = _resolved(ask, kept.incident, graph.heard(graph_body(ask.body), kept.incident))
     saved = records.save(kept, after)
     return Answer(status=200, document=graph.single(_spelled(records, saved, here), here))
 
@@ -92,7 +93,7 @@ def comment(ask: Ask, version: str, id: str) -> Answer:
     _allowed(ask, _WRITE)
     records, here = _records(ask), _place(ask, version)
     kept = _kept(ask, records, id)
-    message = graph.heard_comment(graph.body(ask.body))
+    message = graph.heard_comment(graph_body(ask.body))
     if (kept.incident.comments or 0) >= MOST_COMMENTS:
         raise Fault(400, "BadRequest", f"An incident has at most {MOST_COMMENTS} comments.")
     author = Author(object_id=ask.caller.object_id, name=records.who, upn=ask.caller.upn)

@@ -75,12 +75,6 @@ def workspace_at(connection: sqlite3.Connection, path: str) -> Workspace | None:
     return None if row is None else _workspace(row)
 
 
-def workspace_of(connection: sqlite3.Connection, serial: int) -> Workspace:
-    """Return the workspace a record lives in."""
-    row = connection.execute(f"{_WORKSPACE} WHERE serial = ?", (serial,)).fetchone()
-    return _workspace(row)
-
-
 class Author(Struct, frozen=True, kw_only=True):
     """Who wrote a comment; a program has an object id and a name, and no more."""
 
@@ -120,6 +114,12 @@ _COLUMNS = {
     "status": "status",
     "title": "json_extract(record, '$.title')",
 }
+
+
+_NEXT_NUMBER = (
+    "UPDATE workspace SET next_number = next_number + 1 WHERE serial = ? RETURNING next_number - 1"
+)
+_NEXT_XDR = "UPDATE tenant SET next_xdr = next_xdr + 1 WHERE id = ? RETURNING next_xdr - 1"
 
 
 class Records:
@@ -190,19 +190,8 @@ class Records:
         Keep a new incident under its name: number, times, etag and provider are given here.
         A `mirrored` one gets a number on Defender too.
         """
-        number = self._next(
-            "UPDATE workspace SET next_number = next_number + 1 WHERE serial = ?"
-            " RETURNING next_number - 1",
-            workspace.serial,
-        )
-        xdr = (
-            self._next(
-                "UPDATE tenant SET next_xdr = next_xdr + 1 WHERE id = ? RETURNING next_xdr - 1",
-                workspace.tenant,
-            )
-            if mirrored
-            else None
-        )
+        number = self._next(_NEXT_NUMBER, workspace.serial)
+        xdr = self._next(_NEXT_XDR, workspace.tenant) if mirrored else None
         at = moment(self.at)
         version = self._version()
         made = replace(
@@ -217,24 +206,12 @@ class Records:
             provider_id=str(number if xdr is None else xdr),
             etag=etag(version, self.at),
         )
-        cursor = self.connection.execute(
-            "INSERT INTO incident (workspace, name, number, tenant, xdr, status, severity,"
-            " created, modified, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                workspace.serial,
-                made.id,
-                number,
-                workspace.tenant,
-                xdr,
-                made.status,
-                made.severity,
-                self.at,
-                self.at,
-                _encode(made),
-            ),
+        kept = Kept(
+            serial=self._insert(workspace, made, xdr),
+            workspace=workspace.serial,
+            incident=made,
+            xdr=xdr,
         )
-        assert cursor.lastrowid is not None
-        kept = Kept(serial=cursor.lastrowid, workspace=workspace.serial, incident=made, xdr=xdr)
         self._log(version, "create", kept, None, made)
         return kept
 
@@ -301,6 +278,26 @@ class Records:
         self.connection.execute("DELETE FROM comment WHERE serial = ?", (comment.serial,))
 
     # ---- inside
+
+    def _insert(self, workspace: Workspace, made: Incident, xdr: int | None) -> int:
+        cursor = self.connection.execute(
+            "INSERT INTO incident (workspace, name, number, tenant, xdr, status, severity,"
+            " created, modified, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                workspace.serial,
+                made.id,
+                made.number,
+                workspace.tenant,
+                xdr,
+                made.status,
+                made.severity,
+                self.at,
+                self.at,
+                _encode(made),
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
 
     def _count(self, kept: Kept, verb: str, more: int) -> Kept:
         count = (kept.incident.comments or 0) + more

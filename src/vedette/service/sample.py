@@ -182,21 +182,13 @@ class _Sampler:
 
     def _made(self, turn: int, age: int, template: Template) -> _Made:
         draw = self.draw
-        name = "soc-eu" if draw.random() < 0.72 else "soc-us"
-        workspace, number = self.numbers[name]
-        self.numbers[name] = (workspace, number + 1)
-        xdr = None
-        if name == "soc-eu" and age < _ONBOARDED and draw.random() < 0.94:
-            xdr = self.xdr
-            self.xdr += draw.randrange(1, 9)
+        name, workspace, number, xdr = self._place(age)
         created = self.now - age
         merger = self._merger(xdr)
         told = self._merged(merger) if merger else self._told(age, xdr, number, template)
-        lag = (
-            int(age * draw.random() ** 3) if told["status"] != "New" else draw.randrange(9 * TICKS)
-        )
+        is_new = told["status"] == "New"
+        lag = min(age, draw.randrange(9 * TICKS) if is_new else int(age * draw.random() ** 3))
         comments = self._comments(created, lag)
-        modified = created + min(lag, age)
         named = str(UUID(int=draw.getrandbits(128), version=4))
         incident = Incident(
             key=f"{name}#{number}",
@@ -205,11 +197,11 @@ class _Sampler:
             plane="sentinel",
             workspace=name,
             created=moment(created),
-            modified=moment(modified),
+            modified=moment(created + lag),
             comments=len(comments),
             provider="Azure Sentinel" if xdr is None else "Microsoft XDR",
             provider_id=str(number if xdr is None else xdr),
-            etag=etag(draw.getrandbits(31) | 1, _ETAG_EPOCH - age + min(lag, age)),
+            etag=etag(draw.getrandbits(31) | 1, _ETAG_EPOCH - age + lag),
             **told,
             **self._described(turn, template),
             **self._activity(created),
@@ -219,10 +211,21 @@ class _Sampler:
             xdr=xdr,
             redirect=merger[0] if merger else None,
             created=created,
-            modified=modified,
+            modified=created + lag,
             incident=incident,
             comments=comments,
         )
+
+    def _place(self, age: int) -> tuple[str, int, int, int | None]:
+        """Return where the next incident happens, and its numbers there and on Defender."""
+        name = "soc-eu" if self.draw.random() < 0.72 else "soc-us"
+        workspace, number = self.numbers[name]
+        self.numbers[name] = (workspace, number + 1)
+        if name != "soc-eu" or age >= _ONBOARDED or self.draw.random() >= 0.94:
+            return name, workspace, number, None
+        xdr = self.xdr
+        self.xdr += self.draw.randrange(1, 9)
+        return name, workspace, number, xdr
 
     def _merger(self, xdr: int | None) -> tuple[int, int] | None:
         """Return the older incident that this one was merged into, if it was."""

@@ -53,7 +53,12 @@ class _Envelope(Struct):
     nextLink: str | None = None  # noqa: N815  # their word
 
 
+class _Versioned(Struct):
+    etag: str | None = None
+
+
 _envelope = msgspec.json.Decoder(_Envelope).decode
+_versioned = msgspec.json.Decoder(_Versioned).decode
 
 
 class Arm:
@@ -125,6 +130,13 @@ class Arm:
     def seen(self, reply: Reply) -> Seen:
         """Understand one incident."""
         return self._seen(reply.body, self._of)
+
+    def version(self, reply: Reply) -> str | None:
+        """Return the etag that a written incident came back with."""
+        try:
+            return _versioned(reply.body).etag
+        except msgspec.MsgspecError:
+            return None  # it was written; what it is called now can be read again
 
     def update(self, seen: Seen, after: Incident) -> Call:
         """Write what differs between the two, guarded by the etag that was seen."""

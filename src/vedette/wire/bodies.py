@@ -159,3 +159,20 @@ def heard_comment(document: Mapping[str, Any]) -> str:
         # The text is that of the older limit of 3000, with the number of today's.
         raise refused(f"Comment length should not exceed {_LONGEST_COMMENT} characters")
     return message
+
+
+def wrong() -> Fault:
+    """Return what Graph says of a body it cannot make sense of."""
+    # demisto/content#32983 recorded this for a word that is none, and no more is said.
+    return Fault(400, "InvalidRequestBody", "Request body is incorrect")
+
+
+def graph_body(received: bytes) -> dict[str, Any]:
+    """Return the object in the body of a request to Graph, which takes JSON only."""
+    try:
+        told = _decode(received)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise wrong() from None
+    if not isinstance(told, dict):
+        raise wrong()
+    return told

@@ -86,6 +86,9 @@ class Dialect(Protocol):
     def seen(self, reply: Reply) -> Seen:
         """Understand one incident."""
 
+    def version(self, reply: Reply) -> str | None:
+        """Return the version a written incident came back with; None where it says none."""
+
     def update(self, seen: Seen, after: Incident) -> Call:
         """Write what differs between the two, guarded by the version that was seen."""
 

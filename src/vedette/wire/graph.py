@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from vedette.errors import Asked, Garbled
 from vedette.model import Classification, Incident, Owner, Plane, Status
 from vedette.model.select import Bound
+from vedette.wire.bodies import wrong
 from vedette.wire.bounds import narrow
 from vedette.wire.defender import (
     CLASSIFICATIONS,
@@ -35,7 +36,6 @@ from vedette.wire.dialect import Page, Place, Said, Seen
 from vedette.wire.http import Call, Reply, document
 from vedette.wire.links import inside, segment
 from vedette.wire.loose import text
-from vedette.wire.problems import Fault
 
 MOST = 50
 """A page; above it the service answers 400."""
@@ -55,7 +55,12 @@ class _Envelope(Struct, rename={"link": "@odata.nextLink"}):
     link: str | None = None
 
 
+class _Changed(Struct, rename={"at": "lastUpdateDateTime"}):
+    at: str | None = None
+
+
 _envelope = msgspec.json.Decoder(_Envelope).decode
+_changed = msgspec.json.Decoder(_Changed).decode
 
 
 class Graph:
@@ -106,6 +111,13 @@ class Graph:
     def seen(self, reply: Reply) -> Seen:
         """Understand one incident."""
         return self._seen(reply.body)
+
+    def version(self, reply: Reply) -> str | None:
+        """Return when the incident was changed last, which is all that tells versions apart."""
+        try:
+            return _changed(reply.body).at
+        except msgspec.MsgspecError:
+            return None  # it was written; when, can be read again
 
     def update(self, seen: Seen, after: Incident) -> Call:
         """Write what differs between the two, and nothing else; no version guards it."""
@@ -272,27 +284,11 @@ def _metadata(place: Place) -> str:
 _LONGEST_COMMENT = 30_000
 
 
-def _wrong() -> Fault:
-    # demisto/content#32983 recorded this for a word that is none, and no more is said.
-    return Fault(400, "InvalidRequestBody", "Request body is incorrect")
-
-
-def body(received: bytes) -> dict[str, Any]:
-    """Return the object in a request's body."""
-    try:
-        told = _decode(received)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _wrong() from None
-    if not isinstance(told, dict):
-        raise _wrong()
-    return told
-
-
 def heard_comment(document: Mapping[str, Any]) -> str:
     """Return the comment that is to be added."""
     message = document.get("comment")
     if not isinstance(message, str) or not message.strip() or len(message) > _LONGEST_COMMENT:
-        raise _wrong()
+        raise wrong()
     return message
 
 
@@ -328,7 +324,7 @@ def heard(document: Mapping[str, Any], current: Incident) -> Incident:
     if "customTags" in document:
         told["tags"] = _tags(document["customTags"], current.auto_tags)
     if "title" in told and not (told["title"] or "").strip():
-        raise _wrong()
+        raise wrong()
     return _in_sentinel(replace(current, **told), current)
 
 
@@ -347,7 +343,7 @@ def _in_sentinel(after: Incident, current: Incident) -> Incident:
 
 def _text(value: object) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise _wrong()
+        raise wrong()
     return value
 
 
@@ -358,7 +354,7 @@ def _word(name: str, value: object) -> str | None:
     spoken = value if isinstance(value, str) else ""
     camel = spoken[:1].lower() + spoken[1:]
     if camel not in words:
-        raise _wrong()
+        raise wrong()
     return words[camel]
 
 
@@ -373,14 +369,13 @@ def _owner(named: str | None, current: Owner | None) -> Owner | None:
 def _tags(value: object, auto_tags: tuple[str, ...]) -> tuple[str, ...]:
     entries = [] if value is None else value
     if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
-        raise _wrong()
+        raise wrong()
     return tuple(dict.fromkeys(entry for entry in entries if entry not in auto_tags))
 
 
 __all__ = [
     "PLANE",
     "Graph",
-    "body",
     "changes",
     "comments_listed",
     "decode",
