@@ -52,7 +52,7 @@ async def job(folder: Path, writes: int, when: str) -> dict[str, int]:
     data = file.read_bytes()
     proposal = SimpleNamespace(plan=opened(data), data=data)
     driver = desk.link.driver
-    driver._sender = Dying(driver._sender, writes, when)
+    driver.sender = Dying(driver.sender, writes, when)
     return outcomes(await desk.apply(proposal, run_file=folder / "plan.run.json"))
 
 

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from vedette.service import cast, sample
 from vedette.service.app import Service
-from vedette.service.folder import trusted
 from vedette.service.schema import connect
+from vedette.service.trust import trusted
 from vedette.service.world import World
 from vedette.wire.http import Call, Reply
 

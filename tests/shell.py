@@ -58,9 +58,9 @@ class Shell:
         }
         if profile is not None:
             self.env["VEDETTE_PROFILE"] = profile
-        data = folder / "DATA" / "vedette"
+        data = folder / "DATA" / "vedette" / "world"
         data.mkdir(parents=True, mode=0o700)
-        shutil.copy(_world(), data / "world.db")
+        shutil.copy(_world(), data / "world.sqlite")
 
     def __call__(self, *words: str, stdin: str | None = None) -> Ended:
         hidden = {name: None for name in os.environ if name.startswith(("VEDETTE_", "AZURE_"))}

@@ -24,10 +24,10 @@ def desk(request, tmp_path):
 
 
 def trouble(desk, *troubles):
-    connection = desk.link.driver._sender._world.connection
+    connection = desk.link.driver.sender.world.connection
     connection.execute("BEGIN")
     for one in troubles:
-        desk.link.driver._sender._world.cause(one)
+        desk.link.driver.sender.world.cause(one)
     connection.execute("COMMIT")
 
 
@@ -171,7 +171,7 @@ def test_lost_replies_lose_no_write_and_repeat_none(desk, closes):
 
     count, finished = run(job())
     assert outcomes(finished) == {"written": count}
-    connection = desk.link.driver._sender._world.connection
+    connection = desk.link.driver.sender.world.connection
     written = connection.execute(
         "SELECT incident, count(*) FROM change GROUP BY incident HAVING count(*) > 1"
     ).fetchall()

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from acceptance import DIALECTS, NOW, Desk, outcomes, run, steps
+from acceptance import DIALECTS, NOW, Desk, hurried, outcomes, run, steps
 from vedette.errors import Denied, Failed, Garbled, Missing, SignIn, Strayed, Unreachable
 from vedette.model import AddTags, Assign, Owner, edited
 from vedette.run.choice import environment
@@ -23,9 +23,10 @@ from vedette.run.settings import VERSIONS
 from vedette.service import cast
 from vedette.service.app import Service
 from vedette.service.environment import variables
-from vedette.service.folder import opened, trusted
+from vedette.service.folder import opened
 from vedette.service.sample import fill
 from vedette.service.trouble import Trouble
+from vedette.service.trust import trusted
 from vedette.service.world import World
 from vedette.wire.http import Delivery
 
@@ -60,10 +61,12 @@ class Served:
         )
 
     async def connect(self, dialect="sentinel", patterns=(), **changed):
-        return await connect(
-            self.profile(dialect, **changed),
-            patterns=patterns,
-            environ=self.variables | changed,
+        return hurried(
+            await connect(
+                self.profile(dialect, **changed),
+                patterns=patterns,
+                environ=self.variables | changed,
+            )
         )
 
 
@@ -276,10 +279,10 @@ def test_an_answer_that_is_none_of_the_services_stops_before_anything_is_written
     async def job(there):
         link = await there.connect(patterns=("soc-eu",))
         desk = Desk(link, tmp_path)
-        link.driver._sender = Twisted(link.driver._sender, twist)
+        link.driver.sender = Twisted(link.driver.sender, twist)
         with pytest.raises(error):
             await desk.propose()
-        sent = link.driver._sender.sent
+        sent = link.driver.sender.sent
         await link.close()
         assert not [url for url in sent if "evil" in url]
         return there.world.connection.execute("SELECT count(*) FROM change").fetchone()
@@ -291,7 +294,7 @@ def test_pages_that_go_round_end_with_an_error(tmp_path):
     async def job(there):
         link = await there.connect(patterns=("soc-eu",))
         first = link.dialects["soc-eu"].list().url
-        link.driver._sender = Twisted(link.driver._sender, _linked_to(first))
+        link.driver.sender = Twisted(link.driver.sender, _linked_to(first))
         with pytest.raises(Strayed, match="already read"):
             await Desk(link, tmp_path).propose(wanted=Wanted(add_tag=("x",)))
         await link.close()
@@ -309,7 +312,7 @@ def test_a_write_is_never_repeated_by_the_library_underneath(tmp_path):
         before, after = page.seen[0], edited(page.seen[0].incident, (AddTags(tags=("once",)),))
         there.trouble(method="PUT", path="/subscriptions", delivery=Delivery(close="after"))
         with pytest.raises(Unreachable):
-            await link.driver._sender.send(dialect.update(before, after))
+            await link.driver.sender.send(dialect.update(before, after))
         await link.close()
         return there.world.connection.execute("SELECT count(*) FROM change").fetchone()
 

@@ -63,7 +63,7 @@ def test_named_incidents_are_read_one_by_one(tmp_path):
 def test_a_place_that_cannot_be_read_is_named_and_the_others_are_planned(tmp_path):
     async def job(count):
         desk = Desk(in_process("sentinel", tmp_path / "world.db"), tmp_path)
-        world = desk.link.driver._sender._world
+        world = desk.link.driver.sender.world
         world.connection.execute("BEGIN")
         for dialect in list(desk.link.dialects.values())[:count]:
             world.cause(Trouble(path=f"{dialect.place.path}/providers", status=403, times=9))

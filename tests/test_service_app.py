@@ -26,7 +26,8 @@ from vedette.errors import Asked, Failed, Overtaken
 from vedette.service import environment
 from vedette.service.app import Service, is_loopback, run
 from vedette.service.authority import NAMES, authority, is_good, leaf
-from vedette.service.folder import claim, trusted
+from vedette.service.folder import claim
+from vedette.service.trust import trusted
 from vedette.service.world import Trouble, World
 from vedette.wire.http import Delivery
 

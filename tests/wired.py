@@ -49,7 +49,7 @@ JSON = st.recursive(
 _EDITS = {
     "tags": st.builds(AddTags, tags=TAGS) | st.builds(RemoveTags, tags=TAGS),
     "owner": st.builds(Assign, owner=OWNERS) | st.just(Unassign()),
-    "title": st.builds(SetTitle, title=TEXTS),
+    "title": st.builds(SetTitle, title=TEXTS.filter(str.strip)),
     "description": st.builds(SetDescription, description=TEXTS),
     "summary": st.builds(SetSummary, summary=TEXTS),
     "firstActivity": st.builds(SetActivity, first=st.none() | MOMENTS, last=st.none() | MOMENTS),

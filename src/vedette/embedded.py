@@ -7,15 +7,21 @@ use and called as a function: no server, no token, no TLS. Roles are checked all
 
 from __future__ import annotations
 
+import asyncio
+import os
+import secrets
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
-from vedette.errors import Failed, Unreachable
+from vedette.errors import Failed, Overtaken, Unreachable
 from vedette.run import folders
+from vedette.run.choice import environment
 from vedette.run.clock import now as the_time
 from vedette.run.directory import directory
 from vedette.run.drive import Driver
@@ -25,6 +31,7 @@ from vedette.run.places import places
 from vedette.run.profile import Local, Profile, Tenant, Workspace, chosen
 from vedette.service import cast
 from vedette.service.caller import Caller
+from vedette.service.folder import Lock, claim, database
 from vedette.service.sample import fill
 from vedette.service.schema import connect as opened
 from vedette.service.world import World
@@ -32,6 +39,22 @@ from vedette.wire.http import Call, Reply
 
 SAMPLE = 500
 SEED = 1
+_TURN = 0.05
+_TURNS = 200
+"""Ten seconds of waiting for another command that works on the same world."""
+
+
+class _Workspace(Struct, frozen=True):
+    name: str
+    id: str
+
+
+class _Told(Struct, frozen=True):
+    """What is read of service.json."""
+
+    tenant: str
+    workspaces: tuple[_Workspace, ...]
+    environment: dict[str, str]
 
 
 class InProcess:
@@ -40,17 +63,18 @@ class InProcess:
     def __init__(
         self, world: World, caller: Caller, now: Callable[[], datetime] = the_time
     ) -> None:
-        self._world = world
+        self.world = world
+        self.lock: Lock | None = None
         self._caller = caller
         self._now = now
 
     async def send(self, call: Call, *, fresh: bool = False, claims: str | None = None) -> Reply:
         """Answer the call. Tokens are not spoken of: `fresh` and `claims` ask for nothing."""
         del fresh, claims
-        connection = self._world.connection
+        connection = self.world.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            reply = self._world.reply(call, self._now(), self._caller)
+            reply = self.world.reply(call, self._now(), self._caller)
         except BaseException:
             connection.execute("ROLLBACK")
             raise
@@ -60,8 +84,10 @@ class InProcess:
         return reply
 
     async def close(self) -> None:
-        """Close the world's file."""
-        self._world.connection.close()
+        """Close the world's file, and let others at it."""
+        self.world.connection.close()
+        if self.lock is not None:
+            self.lock.release()
 
 
 async def connect(
@@ -75,13 +101,75 @@ async def connect(
 ) -> Link:
     """Return a link to the chosen places: in-process for profile `local`, else over HTTPS."""
     if not isinstance(profile.identity, Local):
-        from vedette.run.connect import connect as over_https  # noqa: PLC0415 - it brings aiohttp
-
-        return await over_https(
-            profile, patterns=patterns, tenants=tenants, waiting=waiting, prompt=prompt
+        return await _over_https(
+            profile, os.environ, patterns, tenants, waiting=waiting, prompt=prompt
         )
-    path = folders.data() / "world.db"
-    return local(profile, path, patterns=patterns, tenants=tenants, note=note)
+    folder = folders.data() / "world"
+    lock = await _claimed(folder)
+    if lock is None:
+        served, environ = _served(folder, profile)
+        return await _over_https(served, environ, patterns, tenants, waiting=waiting)
+    try:
+        link = local(profile, database(folder), patterns=patterns, tenants=tenants, note=note)
+    except BaseException:
+        lock.release()
+        raise
+    assert isinstance(link.driver.sender, InProcess)
+    link.driver.sender.lock = lock
+    return link
+
+
+async def _over_https(
+    profile: Profile,
+    environ: Mapping[str, str],
+    patterns: tuple[str, ...],
+    tenants: tuple[str, ...],
+    *,
+    waiting: Callable[[str, float], None] | None = None,
+    prompt: Callable[[str], None] | None = None,
+) -> Link:
+    from vedette.run.connect import connect as over_https  # noqa: PLC0415 - it brings aiohttp
+
+    return await over_https(
+        profile,
+        patterns=patterns,
+        tenants=tenants,
+        waiting=waiting,
+        prompt=prompt,
+        environ=environ,
+    )
+
+
+async def _claimed(folder: Path) -> Lock | None:
+    """
+    Own the world in this folder, after whoever is at work there for a moment. None where a
+    service runs on it, which is to be asked instead.
+    """
+    for turn in range(_TURNS):
+        try:
+            return claim(folder)
+        except Overtaken:
+            if (folder / "service.json").exists():
+                return None
+            if turn == _TURNS - 1:
+                raise
+        await asyncio.sleep(_TURN)
+    raise AssertionError
+
+
+def _served(folder: Path, profile: Profile) -> tuple[Profile, Mapping[str, str]]:
+    """Return the way to the service that runs on this folder, and the variables it told of."""
+    told = msgspec.json.decode((folder / "service.json").read_bytes(), type=_Told)
+    there = environment(told.environment)
+    tenant = Tenant(alias="contoso", id=told.tenant, defender=True)
+    return replace(
+        there,
+        name=profile.name,
+        dialect=profile.dialect,
+        api_version=profile.api_version,
+        workspaces={one.name: Workspace(alias=one.name, id=one.id) for one in told.workspaces},
+        tenants={tenant.alias: tenant},
+    ), {**told.environment, "AZURE_TENANT_ID": told.tenant}
 
 
 def local(
@@ -129,7 +217,9 @@ def _inhabited(
         if not cast.settled(connection):
             if note is not None:
                 note(f"making the local sample world, {sample:,} incidents, in {path}")
-            fill(connection, count=sample, seed=seed, now=now)
+            # a service may run on this world one day, so its secrets are no function of the seed
+            apart = (secrets.token_urlsafe(30), secrets.token_urlsafe(30))
+            fill(connection, count=sample, seed=seed, now=now, secrets=apart)
     except BaseException:
         connection.execute("ROLLBACK")
         connection.close()

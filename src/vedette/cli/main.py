@@ -40,7 +40,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "This machine": {
         "demo": ("demo", "See the main job from start to end, on an invented world."),
-        "serve": ("serve", "Run the local service, for trying out and for tests."),
+        "serve": ("serve", "Run the local service: Sentinel's and Defender's protocols."),
         "settings": ("settings", "Show what is configured, and from where."),
     },
 }
@@ -103,6 +103,7 @@ class Commands(click.Group):
         """Run a command line and leave the process with its verdict."""
         del standalone_mode
         said = list(sys.argv[1:] if args is None else args) or ["--help"]
+        ours = said[: said.index("--")] if "--" in said else said
 
         def run() -> Any:
             return click.Group.main(
@@ -111,7 +112,7 @@ class Commands(click.Group):
 
         from vedette.cli.verdict import verdict  # noqa: PLC0415 - help needs no errors
 
-        sys.exit(verdict(run, as_json="--json" in said))
+        sys.exit(verdict(run, as_json="--json" in ours))
 
 
 def _unwrapped(text: str) -> str:

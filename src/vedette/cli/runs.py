@@ -13,6 +13,7 @@ from vedette.cli.connect import carried, journal, linked
 from vedette.cli.options import Target, connection, profile
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
+from vedette.plan.done import Done
 from vedette.plan.guard import Allowed
 from vedette.plan.plan import Plan
 from vedette.report import plans as report
@@ -39,40 +40,31 @@ def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool,
     RUN is a run's name or the beginning of it, `last`, or a run file. What somebody changed
     since stays theirs and is named. Comments stay, and what playbooks did. It does not ask.
     """
-    if file is not None and not only:
-        raise Asked("-o goes with --plan")
-    if only and (target.workspaces or target.tenants):
-        raise Asked("--plan takes all of the run", hint="-w goes with applying the plan")
-    if file is not None:
-        files.check(file)
-
+    _check(target, file, only=only)
     with journal() as kept:
         done = recorded(run, kept)
-
-    async def go(watch: Watch) -> tuple[Plan, bytes, Finished | None]:
-        async with linked(target, done.scope, watch=watch) as link:
-            planned, data = reversal(link, done, now=clock.now(), by=BY)
-            if only or not planned.steps:
-                return planned, data, None
-            if not target.as_json:
-                click.echo(report.text(planned), err=True)
-            ended = await applied(
-                link,
-                planned,
-                data,
-                watch,
-                allowed=Allowed(),
-                how=how,
-                narrow=await narrowed(target, link),
-            )
-            return planned, data, ended
-
     with Watch(quiet=target.as_json) as watch:
-        planned, data, ended = carried(go(watch), watch)
+        back = _back(target, done, None if only else how, watch)
+        planned, data, ended = carried(back, watch)
     if ended is not None:
         return finished(ended, target, every=every)
     _keep(planned, data, target, file, every=every)
     return WORK if only and planned.steps else 0
+
+
+async def _back(
+    target: Target, done: Done, how: How | None, watch: Watch
+) -> tuple[Plan, bytes, Finished | None]:
+    """Plan a run's undoing and, unless `how` is None, apply it."""
+    async with linked(target, done.scope, watch=watch) as link:
+        planned, data = reversal(link, done, now=clock.now(), by=BY)
+        if how is None or not planned.steps:
+            return planned, data, None
+        if not target.as_json:
+            click.echo(report.text(planned), err=True)
+        narrow = await narrowed(target, link)
+        ended = await applied(link, planned, data, watch, allowed=Allowed(), how=how, narrow=narrow)
+        return planned, data, ended
 
 
 @click.command()
@@ -107,6 +99,15 @@ def resume(*, target: Target, run: str, every: bool, how: How) -> int:
     with Watch(quiet=target.as_json) as watch:
         ended = carried(go(watch), watch)
     return finished(ended, target, every=every)
+
+
+def _check(target: Target, file: str | None, *, only: bool) -> None:
+    if file is not None and not only:
+        raise Asked("-o goes with --plan")
+    if only and (target.workspaces or target.tenants):
+        raise Asked("--plan takes all of the run", hint="-w goes with applying the plan")
+    if file is not None:
+        files.check(file)
 
 
 def _keep(planned: Plan, data: bytes, target: Target, file: str | None, *, every: bool) -> None:

@@ -46,7 +46,7 @@ def serve(  # noqa: PLR0913 - the service's own options
     as_json: bool,
 ) -> int:
     """
-    Run the local service: Sentinel's and Defender's protocols, on this machine only.
+    Run the local service: Sentinel's and Defender's protocols, for this machine only.
 
       vedette serve --data world --port 0
       vedette serve --data world -- python close_noise.py
@@ -56,7 +56,7 @@ def serve(  # noqa: PLR0913 - the service's own options
     service's environment and ends with its exit code; otherwise it runs until Ctrl-C.
     """
     del as_json  # its line is JSON either way
-    folder = Path(data) if data else folders.data() / "served"
+    folder = Path(data) if data else folders.data() / "world"
     try:
         return run(
             folder.absolute(),

@@ -46,7 +46,7 @@ def _told(target: Target) -> dict[str, Any]:
         "used": _shown(used) if used else None,
         "why": why,
         "journal": str(folders.state() / "journal.db"),
-        "localWorld": str(folders.data()),
+        "localWorld": str(folders.data() / "world"),
         "userSettings": str(folders.config() / "vedette.toml"),
     }
 

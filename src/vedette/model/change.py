@@ -72,8 +72,8 @@ class SetSeverity(_Edit, frozen=True, tag="setSeverity"):
 class Close(_Edit, frozen=True, tag="close"):
     """
     Close it with a classification, the plane's own reason or determination, and a note.
-    A member left out is left as it is, except that a new classification clears a reason
-    that belonged to another one.
+    Classification and reason are one word of two parts: where one is given, both are set.
+    A determination or note left out is left as it is.
     """
 
     classification: str | None = None
@@ -215,15 +215,10 @@ _KINDS: dict[str, Any] = dict.fromkeys(_FIELDS, str) | {
 def _touches(edit: Edit) -> Iterable[str]:
     match edit:
         case Close():
-            optional = {
-                "classification": edit.classification,
-                "reason": edit.reason,
-                "determination": edit.determination,
-                "note": edit.note,
-            }
-            named = [name for name, value in optional.items() if value is not None]
-            clears = edit.classification is not None and edit.reason is None
-            return ("status", *named, *(["reason"] if clears else []))
+            pair = ("classification", "reason") if _says_why(edit) else ()
+            optional = {"determination": edit.determination, "note": edit.note}
+            named = (name for name, value in optional.items() if value is not None)
+            return ("status", *pair, *named)
         case SetActivity():
             times = {"firstActivity": edit.first, "lastActivity": edit.last}
             return [name for name, value in times.items() if value is not None]
@@ -266,15 +261,19 @@ def _rename_tag(incident: Incident, edit: RenameTag) -> Incident:
     return replace(incident, tags=tags)
 
 
+def _says_why(edit: Close) -> bool:
+    return edit.classification is not None or edit.reason is not None
+
+
 def _close(incident: Incident, edit: Close) -> Incident:
-    told = {
-        name: value
-        for name in ("classification", "reason", "determination", "note")
-        if (value := getattr(edit, name)) is not None
-    }
-    if edit.classification not in (None, incident.classification) and edit.reason is None:
-        told["reason"] = None
-    return replace(incident, status=Status.CLOSED.value, **told)
+    told: dict[str, Any] = {"status": Status.CLOSED.value}
+    if _says_why(edit):
+        told |= {"classification": edit.classification, "reason": edit.reason}
+    if edit.determination is not None:
+        told["determination"] = edit.determination
+    if edit.note is not None:
+        told["note"] = edit.note
+    return replace(incident, **told)
 
 
 def _set_activity(incident: Incident, edit: SetActivity) -> Incident:

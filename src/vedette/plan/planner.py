@@ -99,7 +99,7 @@ def check(edits: Iterable[Edit], plane: Plane, incident: Incident | None = None)
     """Raise `Asked`, naming plane and field, when the plane cannot do one of the edits."""
     for edit in edits:
         for field in touched((edit,)):
-            clears = isinstance(edit, Close) and field == "reason" and edit.reason is None
+            clears = isinstance(edit, Close) and getattr(edit, field, field) is None
             if field not in plane.writable and not clears:
                 raise Asked(
                     f"{field} cannot be written on the {plane.name} plane",

@@ -48,8 +48,12 @@ class Driver:
         *,
         waiting: Callable[[str, float], None] | None = None,
         pauses: tuple[float, ...] = _PAUSES,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
-        self._sender = sender
+        self.sender = sender
+        self._clock = clock
+        self._sleep = sleep
         self._pauses = pauses
         self._pacers: dict[tuple[str, str, str], Pacer] = {}
         self._heard: dict[tuple[str, str, str], asyncio.Event] = {}
@@ -63,7 +67,7 @@ class Driver:
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._sender.close()
+        await self.sender.close()
 
     async def carry(self, talk: Talk[T], durable: Durable | None = None) -> T:
         """Carry a conversation to its end and return how it ended."""
@@ -92,7 +96,7 @@ class Driver:
             else:
                 if reply.status < 500 or pause is None:
                     return reply
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
         raise AssertionError
 
     async def tell(self, write: Tell) -> Heard:
@@ -116,7 +120,7 @@ class Driver:
                 raise
             if reply.status not in (429, 503):
                 if pacer.closed:
-                    pacer.passed(time.monotonic())
+                    pacer.passed(self._clock())
                     self._wake(domain)
                 return reply
             pacer.refused(time.monotonic(), retry_after(reply, time.time()))
@@ -125,12 +129,12 @@ class Driver:
                 return reply
 
     async def _authorized(self, call: Call) -> Reply:
-        reply = await self._sender.send(call)
+        reply = await self.sender.send(call)
         if reply.status != 401:
             return reply
         # https://learn.microsoft.com/entra/identity-platform/claims-challenge: once, not for ever
         claims = challenge(reply)
-        reply = await self._sender.send(call, fresh=True, claims=claims)
+        reply = await self.sender.send(call, fresh=True, claims=claims)
         if reply.status == 401 and claims is not None and challenge(reply) is not None:
             raise SignIn(
                 f"{urlsplit(call.url).hostname} keeps asking for a newer sign-in",
@@ -140,7 +144,7 @@ class Driver:
 
     async def _gate(self, domain: tuple[str, str, str], pacer: Pacer) -> None:
         while True:
-            pause = pacer.wait(time.monotonic())
+            pause = pacer.wait(self._clock())
             if pause == 0:
                 return
             if pause is None:
@@ -148,7 +152,7 @@ class Driver:
                 continue
             if self._waiting is not None:
                 self._waiting(domain[0], pause)
-            await asyncio.sleep(pause)
+            await self._sleep(pause)
 
     def _wake(self, domain: tuple[str, str, str]) -> None:
         self._heard[domain].set()

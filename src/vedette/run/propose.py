@@ -59,8 +59,8 @@ async def propose(
     found: Callable[[int, int], None] | None = None,
 ) -> Proposal:
     """
-    Return the plan that makes these edits on what is selected. A place that cannot be read is
-    named in `failures` and has no steps; when none can be read, its error is raised.
+    Return the plan for what is selected. A place that cannot be read is named in `failures`
+    and has no steps; when none can be read, its error is raised.
     """
     if not edits:
         raise Asked("nothing is to be changed", hint="give an edit such as --add-tag TAG")
@@ -80,8 +80,8 @@ async def propose(
         named=bool(selection.references) or all(isinstance(e, AddComment) for e in edits),
         opens=gathered.opens,
     )
-    if gathered.failures:
-        made = noted(made, (f"{name} was not read: {e.message}" for name, e in _each(gathered)))
+    unread = [f"{name} was not read: {e.message}" for name, e in _each(gathered)]
+    made = noted(made, unread) if unread else made
     return Proposal(
         plan=made,
         data=sealed(made),

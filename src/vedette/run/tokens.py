@@ -245,7 +245,7 @@ def _refusal(error: Exception, scope: str, who: str) -> VedetteError:
     return SignIn(f"{who}: no token for {of} ({type(error).__name__})", hint=_LOGIN)
 
 
-_LOGIN = "`vedette doctor` tries each step by itself"
+_LOGIN = "look at `identity` in the profile; `vedette settings` shows it"
 
 
 def _unavailable(text: str) -> str:

@@ -28,7 +28,8 @@ from aiohttp import web
 from vedette.errors import Asked, Failed
 from vedette.service import environment, sample
 from vedette.service.cast import settled
-from vedette.service.folder import Trust, claim, opened, private, trusted
+from vedette.service.folder import claim, opened, private
+from vedette.service.trust import Trust, trusted
 from vedette.service.world import World
 from vedette.wire.http import Call, Reply
 

@@ -271,7 +271,7 @@ def _overtaken(reply: Reply, of: str, said: str) -> VedetteError:  # noqa: ARG00
 def _throttled(reply: Reply, of: str, said: str) -> VedetteError:
     return Failed(
         f"{of}: the service asks to slow down ({reply.status}, {said})",
-        hint="wait, or leave more room with --share",
+        hint="others share this quota; try again later",
     )
 
 
