@@ -190,8 +190,7 @@ def local(
     selection = chosen(known, patterns, tenants)
     driver = Driver(InProcess(world, world.caller(cast.OPERATOR), now))
     return Link(
-        profile=known.name,
-        dialect=known.dialect,
+        known,
         principal="vedette operator",
         dialects=places(known, selection.workspaces, selection.tenants),
         driver=driver,

@@ -144,7 +144,7 @@ def apply(
                 allowed=allowed,
                 how=how,
                 run_file=runfile.beside(Path(file)),
-                narrow=await narrowed(target, link),
+                narrow=narrowed(target, link),
                 digest=digest,
             )
 
@@ -252,12 +252,11 @@ def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
     return verdict
 
 
-async def narrowed(target: Target, link: Link) -> tuple[str, ...]:
+def narrowed(target: Target, link: Link) -> tuple[str, ...]:
     """Return the places that -w and --tenant keep to; none given, none returned."""
     if not (target.workspaces or target.tenants):
         return ()
-    async with linked(target) as some:
-        return tuple(name for name in some.dialects if name in link.dialects)
+    return link.named(target.workspaces, target.tenants)
 
 
 def _selection(incidents: tuple[str, ...], where: str | None) -> Selection:

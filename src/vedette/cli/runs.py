@@ -62,7 +62,7 @@ async def _back(
             return planned, data, None
         if not target.as_json:
             click.echo(report.text(planned), err=True)
-        narrow = await narrowed(target, link)
+        narrow = narrowed(target, link)
         ended = await applied(link, planned, data, watch, allowed=Allowed(), how=how, narrow=narrow)
         return planned, data, ended
 

@@ -46,8 +46,7 @@ async def connect(
     sender = HttpSender(_Authorizer(source, profile), ca=Path(profile.ca) if profile.ca else None)
     driver = Driver(sender, waiting=waiting)
     return Link(
-        profile=profile.name,
-        dialect=profile.dialect,
+        profile,
         principal=known.name if known else "unknown",
         dialects=dialects,
         driver=driver,

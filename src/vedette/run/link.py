@@ -16,6 +16,7 @@ from vedette.model import Owner
 from vedette.model.select import Bound
 from vedette.plan.plan import Scope
 from vedette.run.drive import Driver
+from vedette.run.profile import Profile, chosen
 from vedette.run.references import Reference
 from vedette.wire.dialect import Dialect, Page, Said, Seen
 from vedette.wire.problems import problem
@@ -29,17 +30,17 @@ class Link:
 
     def __init__(
         self,
+        profile: Profile,
         *,
-        profile: str,
-        dialect: str,
         principal: str,
         dialects: Mapping[str, Dialect],
         driver: Driver,
         lookup: Lookup,
         people: Mapping[str, Owner],
     ) -> None:
-        self.profile = profile
-        self.dialect = dialect
+        self.profile = profile.name
+        self.dialect = profile.dialect
+        self._profile = profile
         self.principal = principal
         self.dialects = dialects
         self.driver = driver
@@ -75,6 +76,13 @@ class Link:
                 hint="choose the profile it was made with: --profile NAME",
             )
         return {alias: here[where] for alias, where in scope.places.items()}
+
+    def named(self, patterns: Sequence[str], tenants: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the places that these globs, groups and tenants mean."""
+        meant = chosen(self._profile, patterns, tenants)
+        aliases = {one.alias for one in meant.workspaces}
+        aliases |= {self._profile.plane_name(one) for one in meant.tenants}
+        return tuple(name for name in self.dialects if name in aliases)
 
     async def pages(
         self, dialect: Dialect, bounds: tuple[Bound, ...] = (), top: int | None = None

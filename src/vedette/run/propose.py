@@ -65,16 +65,12 @@ async def propose(
     if not edits:
         raise Asked("nothing is to be changed", hint="give an edit such as --add-tag TAG")
     gathered = await _gather(link, selection, edits, found)
-    condition = selection.condition
-    task = Task(
-        name=source,
-        condition=condition.text if condition is not None else "",
-        holds=condition.holds if condition is not None else None,
-        edits=edits,
-    )
+    asked = selection.condition
+    holds = asked.holds if asked is not None else None
+    text = asked.text if asked is not None else ""
     made = plan(
         gathered.incidents,
-        (task,),
+        (Task(name=source, condition=text, holds=holds, edits=edits),),
         header(link, now=now, by=by, source=source),
         planes={name: dialect.plane for name, dialect in link.dialects.items()},
         named=bool(selection.references) or all(isinstance(e, AddComment) for e in edits),
