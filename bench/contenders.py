@@ -167,6 +167,9 @@ def vedette(job: Job) -> Callable[[], None]:
 
 
 def _link(job: Job) -> Any:
+    from msgspec.structs import replace  # noqa: PLC0415
+
+    from vedette.run.choice import local  # noqa: PLC0415
     from vedette.run.drive import Driver  # noqa: PLC0415
     from vedette.run.link import Link  # noqa: PLC0415
     from vedette.run.sender import HttpSender  # noqa: PLC0415
@@ -175,8 +178,7 @@ def _link(job: Job) -> Any:
 
     place = Place(endpoint=job.url, path=PATH, name="soc-eu")
     return Link(
-        profile="bench",
-        dialect="sentinel",
+        replace(local(), name="bench"),
         principal="bench",
         dialects={place.name: Incidents(place)},
         driver=Driver(HttpSender(_Authorizer(), ca=job.ca, at_once=AT_ONCE)),
