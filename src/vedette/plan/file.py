@@ -8,7 +8,7 @@ was approved is tied to by its digest (`apply --digest`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
@@ -71,7 +71,7 @@ def opened(data: bytes) -> Plan:
         plan = msgspec.json.decode(data, type=Plan)
         _refuse_twice(data)
         for number, raw in enumerate(plan.steps):
-            _examine(number, raw, plan.scope.places)
+            _examine(number, raw, plan)
     except msgspec.ValidationError as error:
         raise BadPlan(f"the plan is not well formed: {_placed(str(error))}") from error
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
@@ -133,18 +133,22 @@ def _each_once(raw: bytes | Raw, where: str) -> None:
     json.loads(bytes(raw), object_pairs_hook=once)
 
 
-def _examine(number: int, raw: Raw, places: Mapping[str, str]) -> None:
+def _examine(number: int, raw: Raw, plan: Plan) -> None:
     try:
         read: Step = step(raw)
     except msgspec.ValidationError as error:
         raise BadPlan(
             f"the plan is not well formed: {_placed(str(error), f'steps[{number}]')}"
         ) from error
-    if read.place not in places:
-        raise BadPlan(
-            f"the plan is not well formed: steps[{number}].place: {_bounded(repr(read.place))} is"
-            " not one of scope.places"
-        )
+    for name, word, known in (
+        ("place", read.place, plan.scope.places),
+        ("because", read.because, plan.conditions),
+    ):
+        if word not in known:
+            raise BadPlan(
+                f"the plan is not well formed: steps[{number}].{name}: {_bounded(repr(word))} is"
+                " named nowhere else in it"
+            )
     _fitting(read.before, f"steps[{number}].before")
     for place, edit in enumerate(read.edits):
         if isinstance(edit, Restore):

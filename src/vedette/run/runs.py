@@ -19,7 +19,7 @@ from vedette.flow.update import Again
 from vedette.kql import condition
 from vedette.model import Incident, Plane, instant
 from vedette.plan.again import again
-from vedette.plan.done import Done, Outcome
+from vedette.plan.done import Done, DoneStep, Outcome
 from vedette.plan.file import digest, opened, sealed
 from vedette.plan.guard import Allowed, check_run, obey
 from vedette.plan.plan import Plan, Step, step
@@ -35,9 +35,16 @@ from vedette.store.records import RunHeader, Sitting, Totals
 
 Watch = Callable[[Progress], None]
 
+_WHOLE = 1_000
+_DONE = frozenset({Outcome.WRITTEN, Outcome.ALREADY})
+
 
 class Finished(Struct, frozen=True, kw_only=True):
-    """How a run stands: `failures` are the places given up, `stopped` why it ended early."""
+    """
+    How a run stands: `failures` are the places given up, `stopped` why it ended early. Past
+    the first thousand, steps that need nobody's look are told without their fields: the
+    journal and the run file have those.
+    """
 
     done: Done
     failures: Mapping[str, VedetteError]
@@ -76,8 +83,8 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
     check_run(plan, now=now, here=link.scope)
     obey(plan, allowed)
     header = _header(plan, link, allowed, now)
-    journal.begin(header, data)
     run = _run(header, plan, link, journal, how, Begun(), watch)
+    journal.begin(header, data)
     return await _sit(run, link, journal, run_file, resumed=False)
 
 
@@ -136,25 +143,27 @@ async def _sit(
     try:
         await run.go()
     finally:
-        outcomes = Counter(journal.outcomes(run.name).values())
-        outcomes[Outcome.REMAINING] = run.progress.planned - sum(
-            count for outcome, count in outcomes.items() if outcome is not Outcome.REMAINING
-        )
-        totals = Totals(
-            ended=stamp(the_time()),
-            counts={outcome.value: count for outcome, count in outcomes.items()},
-            throttled_seconds=round(link.driver.throttled - already, 3),
-        )
-        journal.end(run.name, totals)
+        steps = tuple(map(_lean, journal.steps(run.name)))
+        counts = Counter(one.outcome.value for one in steps)
+        throttled = round(link.driver.throttled - already, 3)
+        ended = stamp(the_time())
+        journal.end(run.name, Totals(ended=ended, counts=counts, throttled_seconds=throttled))
+        done = journal.done(run.name)
         if run_file is not None:
-            runfile.write(run_file, journal.done(run.name), journal.steps(run.name))
+            runfile.write(run_file, done, journal.steps(run.name))
     return Finished(
-        done=journal.read(run.name),
+        done=replace(done, steps=steps),
         failures=run.failures,
         stopped=run.stopped,
         run_file=run_file,
         resumed=resumed,
     )
+
+
+def _lean(one: DoneStep) -> DoneStep:
+    if one.number < _WHOLE or one.outcome not in _DONE:
+        return one
+    return replace(one, edits=(), before={}, after={})
 
 
 def _header(plan: Plan, link: Link, allowed: Allowed, now: datetime) -> RunHeader:

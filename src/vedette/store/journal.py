@@ -246,15 +246,22 @@ class Journal:
         return done_steps(_PLAN.decode(self._plan(run)).steps, stand)
 
     def done(self, run: str) -> Done:
-        """Return the run as it went so far, without its steps."""
-        header = self.header(run)
-        ended, held_back = None, 0.0
-        for entry in self.entries(run):
-            ended = None if entry.kind is not Kind.ENDED else ended
-            if entry.kind is Kind.ENDED:
-                totals = _TOTALS.decode(entry.body)
-                ended = totals.ended
-                held_back += totals.throttled_seconds
+        """
+        Return the run as it went so far, without its steps: how its sittings ended. Whoever
+        reads the steps follows the chain, which these ends are part of.
+        """
+        number, told, _, _, length = self._row(run)
+        header = _HEADER.decode(told)
+        with self._told():
+            ends = [
+                (place, _TOTALS.decode(body))
+                for place, body in self._db.execute(
+                    "SELECT place, body FROM entries WHERE run = ? AND kind = ? ORDER BY place",
+                    (number, Kind.ENDED),
+                )
+            ]
+        held_back = sum(totals.throttled_seconds for _, totals in ends)
+        ended = ends[-1][1].ended if ends and ends[-1][0] == length - 1 else None
         return Done(
             run=header.run,
             kind=header.kind,
