@@ -14,6 +14,7 @@ from vedette.flow.update import Wish, update
 from vedette.model import AddTags, Assign, Owner, SetSeverity
 from vedette.model.change import values
 from vedette.wire.dialect import Place
+from vedette.wire.graph import Graph
 from vedette.wire.http import Reply
 from vedette.wire.incidents import Incidents
 
@@ -221,3 +222,44 @@ def test_an_undo_step_leaves_what_somebody_changed_since_and_lists_it():
     talk.hears(200, document(etag="3"))
     assert talk.result.outcome == "written"
     assert talk.result.theirs["owner"]["upn"] == "bob@contoso.example"
+
+
+GRAPH = Graph(Place(endpoint="https://graph.microsoft.com", path="/v1.0", name="xdr"))
+
+
+def defender(severity: str = "high", **changed: Any) -> dict[str, Any]:
+    """An incident of Defender, as the reference shows one of 2026."""
+    told = {"id": "29", "status": "active", "displayName": "Brute force", "severity": severity}
+    told |= {"lastUpdateDateTime": "2026-02-25T16:29:33.1Z", "customTags": ["vip"]}
+    return told | {"assignedTo": None, "classification": "unknown"} | changed
+
+
+def on_graph() -> Dialogue:
+    edits = (SetSeverity(severity="Low"),)
+    asked = Wish(
+        id="29",
+        key="xdr#29",
+        edits=edits,
+        before={"severity": "High"},
+        version="2026-02-25T16:29:33.1Z",
+    )
+    return Dialogue(update(GRAPH, asked, same(edits)))
+
+
+def test_on_graph_only_what_changed_is_sent():
+    talk = on_graph().hears(200, defender())
+    assert writes(talk) == {"severity": "low"}
+    assert talk.hears(200, defender("low")).result.outcome == "written"
+
+
+def test_on_graph_a_write_that_does_not_stand_is_looked_at_again():
+    """Nothing guards a PATCH, so what comes back is compared with what was meant."""
+    talk = on_graph().hears(200, defender()).hears(200, defender("medium"))
+    assert isinstance(talk.says, Ask)
+    later = defender("medium", lastUpdateDateTime="2026-02-25T16:30:00Z")
+    assert talk.hears(200, later).result.outcome == "conflict"
+
+
+def test_on_graph_an_incident_merged_meanwhile_is_left_alone():
+    merged = defender(status="redirected", redirectIncidentId="30")
+    assert on_graph().hears(200, merged).result.outcome == "skipped"

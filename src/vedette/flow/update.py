@@ -57,6 +57,7 @@ class Ended(Struct, frozen=True, kw_only=True):
 
 
 class _Try(Struct, frozen=True, kw_only=True):
+    edits: tuple[Edit, ...]
     after: Incident
     intent: Intent
     theirs: dict[str, Any]
@@ -90,7 +91,8 @@ def update(dialect: Dialect, wish: Wish, again: Again) -> Talk[Ended]:
         if isinstance(answer, Lost) or answer.status >= 500:
             tried = decision.intent
         elif answer.status in (200, 201, 204):
-            return _written(dialect, decision, answer)
+            if _stands(dialect, decision, answer):
+                return _written(dialect, decision, answer)
         elif answer.status == 404:
             return Ended(outcome="gone")
         elif answer.status not in _STALE:
@@ -137,7 +139,7 @@ def _attempt(dialect: Dialect, wish: Wish, now: Incident, edits: tuple[Edit, ...
     intent = Intent(
         before=values(now, differing), after=values(after, differing), etag=version(now)
     )
-    return _Try(after=after, intent=intent, theirs=kept)
+    return _Try(edits=edits, after=after, intent=intent, theirs=kept)
 
 
 def _theirs(
@@ -168,6 +170,17 @@ def _landed(now: Incident, tried: Intent | None) -> Ended:
     if tried is None:
         return Ended(outcome="already", etag=version(now))
     return Ended(outcome="written", before=tried.before, after=tried.after, etag=version(now))
+
+
+def _stands(dialect: Dialect, made: _Try, reply: Reply) -> bool:
+    """
+    Return whether the write is what stands there now. Where nothing ties a write to a
+    version, the incident that comes back is looked at: somebody may have written beside us.
+    """
+    if dialect.plane.guarded or not reply.body:
+        return True
+    now = dialect.seen(reply).incident
+    return not _differs(dialect, now, edited(now, made.edits))
 
 
 def _written(dialect: Dialect, made: _Try, reply: Reply) -> Ended:
