@@ -38,6 +38,7 @@ SENTINEL = Plane(
     ),
     severities=("High", "Medium", "Low", "Informational"),
     statuses=("New", "Active", "Closed"),
+    mirrored={"reason": {"IncorrectAlertLogic": "InaccurateData"}},
 )
 DEFENDER = Plane(
     name="defender",
@@ -59,17 +60,9 @@ DEFENDER = Plane(
     ),
     severities=("High", "Medium", "Low", "Informational"),
     statuses=("New", "Active", "Closed"),
+    owners=("upn", "email", "name"),
 )
-ONBOARDED = Plane(
-    name="sentinel",
-    guarded=True,
-    closings=SENTINEL.closings,
-    writable=SENTINEL.writable,
-    severities=SENTINEL.severities,
-    statuses=SENTINEL.statuses,
-    collapses={"reason": {"IncorrectAlertLogic": "InaccurateData"}},
-)
-PLANES = {"soc-eu": SENTINEL, "soc-us": SENTINEL, "xdr": DEFENDER, "onboarded": ONBOARDED}
+PLANES = {"soc-eu": SENTINEL, "soc-us": SENTINEL, "xdr": DEFENDER}
 
 ADA = Owner(object_id="a1b2", upn="ada@contoso.example", name="Ada", kind="User")
 BEN = Owner(object_id="b2c3", upn="ben@contoso.example", name="Ben", kind="User")

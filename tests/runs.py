@@ -53,7 +53,8 @@ def plan(steps: int) -> bytes:
     )
 
 
-def header(run: str = "r-1123-0715-k3f", *, steps: int = 3, digest: str = "sha256:plan"):
+def header(run: str = "r-1123-0715-k3f", *, steps: int = 3, digest: str | None = None):
+    digest = digest or ("sha256:plan" if run == "r-1123-0715-k3f" else f"sha256:{run}")
     return RunHeader(
         run=run,
         kind="apply",

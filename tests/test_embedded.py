@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import stat
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from acceptance import run
 from vedette.embedded import InProcess, connect
-from vedette.errors import Unreachable
+from vedette.errors import Failed, Unreachable
 from vedette.run import folders
 from vedette.run.choice import local
 from vedette.run.sender import HttpSender
@@ -110,6 +111,39 @@ def test_while_a_service_runs_on_it_the_service_is_asked():
 
     alone, beside = run(job())
     assert alone.incident == beside.incident
+
+
+def stale(folder, url):
+    told = {"url": url, "tenant": "t", "workspaces": [], "environment": {}}
+    (folder / "service.json").write_bytes(msgspec.json.encode(told))
+
+
+@pytest.mark.parametrize("url", ["https://127.0.0.1:9", "https://127.0.0.1:99999", "https://["])
+def test_what_a_killed_service_left_behind_sends_nobody_away(url):
+    """Another command holds the world for a moment; the file is of a service long gone."""
+
+    async def job():
+        one = await connect(local())
+        stale(folders.data() / "world", url)
+        other = asyncio.create_task(connect(local()))
+        await asyncio.sleep(0)
+        assert not other.done()
+        await one.close()
+        link = await other
+        assert isinstance(link.driver.sender, InProcess)
+        await link.close()
+
+    run(job())
+
+
+@pytest.mark.parametrize("content", [b"{}", b"", b"\xff", b'{"url":7}', b"[]"])
+def test_a_service_file_that_says_nothing_is_told_of(content):
+    folder = folders.data() / "world"
+    lock = claim(folder)
+    (folder / "service.json").write_bytes(content)
+    with pytest.raises(Failed, match="does not say where the local service is"):
+        run(connect(local()))
+    lock.release()
 
 
 def test_a_service_that_hangs_up_is_unreachable():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dialogue import Dialogue, asks, writes
 from test_flow_update import DIALECT
+from vedette.errors import Unsettled
 from vedette.flow.comment import comment, comment_id
 from vedette.flow.talk import Tell
 from vedette.wire.dialect import Place
@@ -67,3 +69,17 @@ def test_the_same_words_about_the_same_incident_have_the_same_id(about, incident
     assert name == comment_id(about, incident, text, part)
     assert name != comment_id(about, incident, text, part + 1)
     assert name != comment_id(about, incident, text + "!", part)
+
+
+def test_a_comment_lost_again_and_again_is_left_open():
+    talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME))
+    for _ in range(3):
+        talk.hears(404).loses_the_reply()
+    with pytest.raises(Unsettled, match="73e01a99"):
+        talk.hears(404)
+
+
+def test_a_lost_comment_that_cannot_be_looked_for_is_left_open():
+    talk = Dialogue(comment(GRAPH, "545", TEXT, NAME)).loses_the_reply()
+    with pytest.raises(Unsettled):
+        talk.hears(500)

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from dialogue import Dialogue, asks, writes
-from vedette.errors import Denied
+from vedette.errors import Denied, Unsettled
 from vedette.flow.talk import Ask, Intent, Tell
 from vedette.flow.update import Wish, update
-from vedette.model import AddTags, Assign, Owner, SetSeverity
+from vedette.model import AddComment, AddTags, Assign, Owner, SetSeverity
 from vedette.model.change import values
 from vedette.wire.dialect import Place
 from vedette.wire.graph import Graph
@@ -193,8 +193,9 @@ def test_a_lost_write_that_did_not_land_is_made_once_more():
 
 
 def test_a_write_left_open_by_a_crash_is_looked_for_before_anything_is_written():
-    tried = Intent(before={"tags": ["vip"], "owner": None}, after={}, etag='"1"')
-    talk = Dialogue(update(DIALECT, wish(tried=tried), never)).hears(200, landed())
+    after = {"tags": ["vip", "detection"]}
+    tried = Intent(before={"tags": ["vip"], "owner": None}, after=after, etag='"1"')
+    talk = Dialogue(update(DIALECT, wish(tried=(tried,)), never)).hears(200, landed())
     assert talk.result.outcome == "written"
     assert talk.result.before == tried.before
 
@@ -203,6 +204,7 @@ def test_an_incident_that_never_holds_still_is_given_up():
     talk = Dialogue(update(DIALECT, wish(), same()))
     for turn in range(5):
         talk.hears(200, document(etag=str(turn))).hears(409)
+    talk.hears(200, document(etag="5"))
     assert talk.result.outcome == "failed"
 
 
@@ -252,14 +254,75 @@ def test_on_graph_only_what_changed_is_sent():
     assert talk.hears(200, defender("low")).result.outcome == "written"
 
 
-def test_on_graph_a_write_that_does_not_stand_is_looked_at_again():
+def test_on_graph_a_write_that_does_not_stand_says_what_does():
     """Nothing guards a PATCH, so what comes back is compared with what was meant."""
     talk = on_graph().hears(200, defender()).hears(200, defender("medium"))
-    assert isinstance(talk.says, Ask)
-    later = defender("medium", lastUpdateDateTime="2026-02-25T16:30:00Z")
-    assert talk.hears(200, later).result.outcome == "conflict"
+    assert talk.result.outcome == "written"
+    assert talk.result.after == {"severity": "Low"}
+    assert talk.result.theirs == {"severity": "Medium"}
 
 
 def test_on_graph_an_incident_merged_meanwhile_is_left_alone():
-    merged = defender(status="redirected", redirectIncidentId="30")
-    assert on_graph().hears(200, merged).result.outcome == "skipped"
+    def merged(_, after, __):
+        return "merged meanwhile" if after.merged_into else None
+
+    edits = (SetSeverity(severity="Low"),)
+    asked = Wish(id="29", key="xdr#29", edits=edits, before={"severity": "High"}, version=None)
+    talk = Dialogue(update(GRAPH, asked, same(edits), merged))
+    talk.hears(200, defender(status="redirected", redirectIncidentId="30"))
+    assert (talk.result.outcome, talk.result.error) == ("skipped", "merged meanwhile")
+
+
+def test_a_write_that_landed_and_was_changed_since_is_still_remembered():
+    """Their owner stays, our tag is known to be ours: undo takes it back."""
+    talk = Dialogue(update(DIALECT, wish(), never)).hears(200, document()).loses_the_reply()
+    talk.hears(200, document(etag="3", labels=[{"labelName": "detection"}], owner=BOB))
+    assert talk.result.outcome == "written"
+    assert talk.result.before == {"tags": ["vip"], "owner": None}
+    assert talk.result.theirs["owner"]["upn"] == "bob@contoso.example"
+
+
+def test_a_lost_write_that_cannot_be_looked_for_is_left_open():
+    talk = Dialogue(update(DIALECT, wish(), same())).hears(200, document()).loses_the_reply()
+    with pytest.raises(Unsettled, match="soc-eu#4711"):
+        talk.hears(503)
+
+
+def test_five_lost_writes_are_looked_for_a_last_time():
+    talk = Dialogue(update(DIALECT, wish(), same()))
+    for _ in range(5):
+        talk.hears(200, document()).loses_the_reply()
+    talk.hears(200, landed())
+    assert talk.result.outcome == "written"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 302])
+def test_an_answer_that_is_no_incident_tells_nothing_and_is_looked_behind(status):
+    """A sign-in page with status 200 is not a write."""
+    talk = Dialogue(update(DIALECT, wish(), same())).hears(200, document())
+    talk.hears(status, "<html>Welcome to the hotel</html>")
+    assert isinstance(talk.says, Ask)
+    talk.hears(200, document())
+    assert isinstance(talk.says, Tell)
+
+
+def test_what_a_rail_holds_by_now_is_skipped_with_its_name():
+    talk = Dialogue(update(DIALECT, wish(), same(), lambda *_: "owned by now"))
+    talk.hears(200, document(etag="2"))
+    assert (talk.result.outcome, talk.result.error) == ("skipped", "owned by now")
+
+
+def test_an_incident_without_an_etag_is_not_written_to():
+    bare = document()
+    del bare["etag"]
+    talk = Dialogue(update(DIALECT, wish(version=None), same())).hears(200, bare)
+    assert talk.result.outcome == "failed"
+
+
+def test_a_step_of_comments_alone_asks_again_before_it_lets_them_through():
+    edits = (AddComment(message="Looked at."),)
+    asked = wish(edits, before={})
+    talk = Dialogue(update(DIALECT, asked, never)).hears(200, document(etag="2"))
+    assert talk.result.outcome == "skipped"
+    talk = Dialogue(update(DIALECT, asked, same(edits))).hears(200, document(etag="2"))
+    assert talk.result.outcome == "already"

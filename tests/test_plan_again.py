@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from planned import ADA, BEN, incident, planned
+from msgspec.structs import replace
+
+from planned import ADA, BEN, SENTINEL, incident, planned
 from vedette.model import AddComment, AddTags, Assign, RemoveTags, Restore
 from vedette.plan.again import again, held
 from vedette.plan.plan import Step, step
@@ -65,6 +67,36 @@ def test_when_nothing_is_left_to_put_back_nothing_is_said_either():
 def test_what_is_back_already_was_not_overtaken():
     back = undoing({"severity": "Low"}, Restore(values={"severity": "High"}))
     assert held(back, incident(1, severity="High")).left == {}
+
+
+def test_what_somebody_classified_otherwise_is_not_half_put_back():
+    """Open again and classified by somebody else, it would be nobody's decision."""
+    back = undoing(
+        {"status": "Closed", "classification": "FalsePositive", "severity": "Low"},
+        Restore(values={"status": "New", "classification": None, "severity": "High"}),
+    )
+    now = incident(1, status="Closed", classification="TruePositive", severity="Low")
+    part = held(back, now)
+    assert part.edits == (Restore(values={"severity": "High"}),)
+    assert part.left == {"status": "Closed", "classification": "TruePositive"}
+
+
+def test_a_reason_that_defender_gave_back_otherwise_is_not_overtaken():
+    back = undoing(
+        {"status": "Closed", "reason": "IncorrectAlertLogic"},
+        Restore(values={"status": "New", "reason": None}),
+    )
+    now = incident(1, twin="xdr#9", status="Closed", reason="InaccurateData")
+    assert held(back, now, SENTINEL.same).edits == back.edits
+    assert held(back, replace(now, twin=None), SENTINEL.same).edits == ()
+
+
+def test_what_is_to_be_ours_is_put_back_over_what_others_wrote():
+    back = undoing({"severity": "Low"}, Restore(values={"severity": "High"}))
+    now = incident(1, severity="Medium")
+    assert (held(back, now, mine=True).edits, held(back, now, mine=True).left) == (back.edits, {})
+    assert again(back, None, mine=True)(now) == back.edits
+    assert again(back, None, mine=True)(replace(now, tags=("no-automation",))) is None
 
 
 def test_tags_are_never_overtaken():

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from planned import ADA, incident, planned
+from test_report_clean import HOSTILE, steers
 from vedette.errors import BadPlan
 from vedette.model import AddComment, AddTags, Assign, Close, SetTitle
 from vedette.plan.file import digest, opened, sealed
@@ -21,6 +22,7 @@ EDITS = (
 )
 PLAN = planned(incident(1), incident(2, owner=ADA), edits=EDITS)
 FILE = sealed(PLAN)
+TRIP = {"rail": "high", "place": "soc-eu", "count": 1, "of": None, "limit": "0", "message": ""}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 
 
@@ -62,6 +64,17 @@ def test_the_digest_is_that_of_the_canonical_json_of_everything_else(title, tag)
     plan = planned(incident(1, title=title), edits=(AddTags(tags=(tag,)),))
     document = json.loads(sealed(plan))
     assert json.loads(_resealed(document))["digest"] == document["digest"] == digest(plan)
+
+
+@given(HOSTILE)
+def test_a_plan_on_a_terminal_is_harmless_and_the_same_plan(evil):
+    """`plan --json` prints the very bytes of the file."""
+    title = evil.encode("utf-8", "replace").decode()
+    plan = planned(incident(1, title=title), edits=(AddTags(tags=("a",)),), source=title)
+    data = sealed(plan)
+    assert not [one for one in data.decode() if steers(one) and one != "\n"]
+    assert step(opened(data).steps[0]).title == title
+    assert opened(data).digest == plan.digest
 
 
 def test_a_plan_is_indented_for_people_and_ends_with_a_line_end():
@@ -144,6 +157,8 @@ def test_a_run_file_is_told_from_a_plan():
             {"edit": "restore", "values": {"tags": 3}},
             r"steps\[0\]\.edits\[1\]\.values\.tags",
         ),
+        (["steps", 0, "edits"], [], r"steps\[0\]\.edits: there are none"),
+        (["verdict", "trips"], [TRIP | {"rail": "x"}], r"trips\[0\]\.rail: 'x' is no rail"),
     ],
 )
 def test_a_member_of_another_type_is_named_even_when_sealed_again(path, value, names):
@@ -165,6 +180,12 @@ def test_a_member_that_is_there_twice_is_refused(old, new):
     assert old in FILE
     with pytest.raises(BadPlan, match="twice"):
         opened(FILE.replace(old, new, 1))
+
+
+def test_only_a_plan_that_deletes_has_steps_without_edits():
+    gone = _altered(["steps", 0, "edits"], [])
+    document = json.loads(gone) | {"kind": "delete"}
+    assert step(opened(_resealed(document)).steps[0]).edits == ()
 
 
 def test_a_plan_without_steps_opens():

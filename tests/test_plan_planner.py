@@ -77,7 +77,10 @@ def test_a_step_carries_what_it_needs_and_nothing_else():
     assert plan.digest == digest(plan)
 
 
-@given(st.lists(INCIDENTS, max_size=6), st.lists(EDIT, min_size=1, max_size=3).map(tuple))
+WORLD = st.lists(INCIDENTS, max_size=6, unique_by=lambda one: one.id)
+
+
+@given(WORLD, st.lists(EDIT, min_size=1, max_size=3).map(tuple))
 def test_planning_an_applied_plan_is_empty(incidents, edits):
     """Unless the edits undo one another, which no incident can satisfy."""
     applied = [edited(one, edits) for one in incidents]
@@ -98,12 +101,13 @@ def test_an_incident_already_there_gets_no_step():
 
 
 def test_a_reason_the_plane_gives_back_otherwise_is_already_there():
-    closed = incident(
-        1, "onboarded", status="Closed", classification="FalsePositive", reason="InaccurateData"
-    )
+    """Of an incident that Defender has too, whatever its neighbours in the workspace are."""
+    told = {"status": "Closed", "classification": "FalsePositive", "reason": "InaccurateData"}
+    closed = incident(1, twin="xdr#9", **told)
     edits = (Close(classification="FalsePositive", reason="IncorrectAlertLogic"),)
     assert planned(closed, edits=edits).steps == []
-    plan = planned(incident(2, "onboarded"), edits=edits)
+    assert len(planned(incident(1, **told), edits=edits).steps) == 1
+    plan = planned(incident(2, twin="xdr#8"), incident(3), edits=edits)
     assert plan.verdict.notes == (
         "1 incident: the reason IncorrectAlertLogic comes back from sentinel as InaccurateData",
     )
@@ -208,6 +212,11 @@ def test_half_a_surrogate_pair_is_left_out_and_counted():
             (Close(classification="TruePositive", determination="malware"),),
             "soc-eu",
             "determination cannot be written on the sentinel plane",
+        ),
+        (
+            (Assign(owner=Owner(object_id="0b1c", kind="Group")),),
+            "xdr",
+            "the owner cannot be named on the defender plane",
         ),
         ((BP,), "xdr", "reason cannot be written on the defender plane"),
     ],

@@ -13,7 +13,7 @@ from test_report_clean import HOSTILE, steers
 from vedette.model import AddComment, AddTags, Assign, Close, RemoveTags, SetTitle
 from vedette.plan.done import Outcome
 from vedette.plan.guard import allowances
-from vedette.plan.plan import step
+from vedette.plan.plan import Trip, Verdict, step
 from vedette.plan.planner import Task
 from vedette.plan.undo import reverse
 from vedette.report.plans import markdown, shift, text
@@ -123,7 +123,7 @@ def test_a_plan_in_markdown_shows_no_customers_words():
         " reason - → `SuspiciousButExpected`, note changed, tags `+ scanner`,"
         " owner `ben@contoso.example` → `ada@contoso.example`\n"
         "\n"
-        "- left out, no-automation: 1\n"
+        "- left out, `no-automation`: 1\n"
         "- note: `6 automation rules run on update here; 2 run playbooks`\n"
         "\n"
         "**Held back by 2 rails:**\n"
@@ -195,6 +195,14 @@ def test_no_text_in_a_plan_harms_its_reader(evil):
     edits = (AddTags(tags=(title,)), AddComment(message=title), SetTitle(title=title + "x"))
     plan = planned(incident(1, title=title), edits=edits, source=title, notes=[title])
     for told in (text(plan), markdown(plan), markdown(plan, titles=True)):
+        assert not [one for one in told if steers(one) and one != "\n"]
+
+
+@given(HOSTILE)
+def test_no_word_of_the_verdict_harms_its_reader(evil):
+    trip = Trip(rail=evil, place=evil, count=1, limit="0", message=evil)
+    verdict = Verdict(trips=(trip,), left_out={evil: 1}, notes=(evil,))
+    for told in (text(plan := replace(PLAN, verdict=verdict)), markdown(plan)):
         assert not [one for one in told if steers(one) and one != "\n"]
 
 

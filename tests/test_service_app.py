@@ -75,6 +75,34 @@ def test_a_command_runs_in_the_services_environment_and_gives_its_exit_code(tmp_
     assert date.startswith("Sun, 22 Nov 2026 07:0"), "the service's clock follows --now"
 
 
+SHOWN = "import os; print(*(n for n in os.environ if n.startswith('VEDETTE_')), sep='\\n')"
+
+
+def test_what_was_set_outside_leads_no_command_elsewhere(tmp_path, capfd, monkeypatch):
+    monkeypatch.setenv("VEDETTE_PROFILE", "production")
+    monkeypatch.setenv("VEDETTE_DIALECT", "graph")
+    monkeypatch.setenv("VEDETTE_ARM", "https://management.azure.com")
+    program = f"{SHOWN}; print(os.environ['VEDETTE_PROFILE'], os.environ['VEDETTE_ARM'])"
+    code, _, err = served(tmp_path / "w", sys.executable, "-c", program)
+    *names, said = capfd.readouterr().out.splitlines()
+    assert code == 0
+    assert "VEDETTE_DIALECT" not in names
+    assert said == f"environment {json.loads(err)['url']}", "no settings file comes first"
+
+
+def world(folder):
+    """Everything in a world but its secrets, which are drawn by lot."""
+    with contextlib.closing(sqlite3.connect(folder / "world.sqlite")) as connection:
+        return "\n".join(one for one in connection.iterdump() if "secret" not in one)
+
+
+def test_the_same_time_and_seed_make_the_same_world_to_the_byte(tmp_path):
+    """The clock runs on from the time that is stated; the world is made at that very time."""
+    for name in ("one", "other"):
+        assert served(tmp_path / name, "true", now=NOW, seed=9)[0] == 0
+    assert world(tmp_path / "one") == world(tmp_path / "other")
+
+
 def test_a_command_that_cannot_run_is_the_callers_mistake(tmp_path):
     with pytest.raises(Asked, match="cannot run"):
         served(tmp_path / "w", "/no/such/program")
@@ -234,6 +262,32 @@ def test_a_reply_can_be_late(it):
     began = time.monotonic()
     assert it.arm("GET", "/incidents").status == 200
     assert time.monotonic() - began >= 0.2
+
+
+PLAIN = "2023-01-01"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (429, "Rate limit exceeded. Retry after the value in Retry-After header."),
+        (500, "Unexpected server error."),
+    ],
+)
+def test_one_version_says_what_is_wrong_in_its_own_words(it, status, said):
+    it.cause(Trouble(status=status, headers={"retry-after": "3"}))
+    told = it.arm("GET", "/incidents", version=PLAIN)
+    assert (told.status, told.message) == (status, said)
+    assert told.headers["retry-after"] == "3"
+
+
+def test_a_bug_of_ours_is_told_in_the_words_of_the_version_too(it):
+    it.arm("GET", "/incidents")
+    it.connection.execute("ALTER TABLE incident RENAME TO lost")
+    told = {version: it.arm("GET", "/incidents", version=version) for version in (PLAIN, VERSION)}
+    assert {one.status for one in told.values()} == {500}
+    assert told[PLAIN].message == "Unexpected server error."
+    assert told[VERSION].message == "Internal server error."
 
 
 def test_a_method_that_nobody_knows_is_not_allowed(it):

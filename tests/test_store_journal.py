@@ -154,7 +154,7 @@ def test_a_run_can_be_begun_only_once(journal):
     journal.begin(runs.header(), runs.plan(1))
     journal.end(RUN, ended(remaining=1))
     with pytest.raises(Asked, match="there is a run r-1123-0715-k3f already"):
-        journal.begin(runs.header(), runs.plan(1))
+        journal.begin(runs.header(digest="sha256:other"), runs.plan(1))
     journal.resume(RUN, runs.WHO)  # the failed beginning let go of it
 
 
@@ -192,15 +192,24 @@ def test_runs_are_listed_newest_first_with_how_they_ended(journal):
 
 
 def test_an_unfinished_run_of_the_same_plan_is_found_again(journal):
-    assert journal.unfinished("sha256:plan") is None
+    assert journal.unfinished("sha256:r-1") is None
     journal.begin(runs.header("r-1"), runs.plan(1))
-    assert journal.unfinished("sha256:plan") == "r-1"
+    assert journal.unfinished("sha256:r-1") == "r-1"
     journal.end("r-1", ended(remaining=1))
-    assert journal.unfinished("sha256:plan") == "r-1"
+    assert journal.unfinished("sha256:r-1") == "r-1"
     journal.resume("r-1", runs.WHO)
     journal.end("r-1", ended(written=1))
-    assert journal.unfinished("sha256:plan") is None
+    assert journal.unfinished("sha256:r-1") is None
     assert journal.unfinished("sha256:other") is None
+
+
+def test_a_plan_that_is_being_applied_is_begun_by_nobody_else(journal, path):
+    journal.begin(runs.header("r-1"), runs.plan(1))
+    with closing(Journal(path)) as other, pytest.raises(Overtaken, match="r-1"):
+        other.begin(runs.header("r-2", digest="sha256:r-1"), runs.plan(1))
+    journal.end("r-1", ended(written=1))
+    assert journal.knows("sha256:r-1")
+    journal.begin(runs.header("r-3", digest="sha256:r-1"), runs.plan(1))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")

@@ -35,6 +35,15 @@ def test_what_a_link_brings_is_read_in_the_version_it_will_be_written_with():
     assert DIALECT.follow(link).url == f"{AT}?api-version=2024-03-01&$skipToken=abc"
 
 
+def test_another_incident_than_was_asked_for_is_no_answer():
+    """A write goes to the id in the document: what answers must be what was asked."""
+    asked = NEW["name"]
+    assert DIALECT.seen(reply(NEW), asked.upper()).incident.id == asked
+    for name in ("another", "", None):
+        with pytest.raises(Garbled, match="another one came"):
+            DIALECT.seen(reply({**NEW, "id": name, "name": name}), asked)
+
+
 @pytest.mark.parametrize(
     "link",
     [

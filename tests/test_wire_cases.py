@@ -137,6 +137,15 @@ def test_labels_are_plain_texts():
     assert encode(CASE, before, after)["properties"]["labels"] == ["Tag2", "new"]
 
 
+@pytest.mark.parametrize("label", [["a"], {"a": 1}, None, 7])
+def test_a_label_that_is_no_text_stays_where_it_is(label):
+    document = {**CASE, "properties": {**CASE["properties"], "labels": [label, "old"]}}
+    before = decode(document, ARM)
+    after = edited(before, (AddTags(tags=("new",)), RemoveTags(tags=("old",))))
+    assert before.tags == ("old",)
+    assert encode(document, before, after)["properties"]["labels"] == [label, "new"]
+
+
 def test_a_case_is_asked_for_and_written_in_its_one_version():
     seen = DIALECT.seen(reply(CASE))
     call = DIALECT.update(seen, edited(seen.incident, (SetStatus(status="Active"),)))

@@ -163,6 +163,21 @@ def test_an_owner_is_one_text_and_comes_back_as_the_same_one(owner, said):
     assert PLANE.same("owner", again.owner, owner)
 
 
+def test_a_group_known_by_its_object_id_alone_is_refused_and_never_an_unassigning():
+    incident = decode(XDR, GRAPH)
+    group = Owner(object_id="0b1c", kind="Group")
+    assert not PLANE.can_name(group)
+    with pytest.raises(Asked, match="object id alone"):
+        changes(XDR, incident, edited(incident, (Assign(owner=group),)))
+
+
+def test_a_tag_that_is_no_text_stays_where_it_is():
+    document = {**XDR, "customTags": [["a"], "old", None]}
+    incident = decode(document, GRAPH)
+    after = edited(incident, (AddTags(tags=("new",)), RemoveTags(tags=("old",))))
+    assert changes(document, incident, after) == {"customTags": [["a"], None, "new"]}
+
+
 def test_unassigning_is_null():
     incident = decode(XDR, GRAPH)
     assert changes(XDR, incident, edited(incident, (Unassign(),))) == {"assignedTo": None}

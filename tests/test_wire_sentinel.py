@@ -23,7 +23,7 @@ from vedette.model import (
     edited,
 )
 from vedette.model.change import FIELDS, values
-from vedette.wire.sentinel import PLANE, PLANE_ONBOARDED, decode, encode
+from vedette.wire.sentinel import PLANE, decode, encode
 from wired import JSON, check_edits, edits, is_prefix, keys
 
 
@@ -265,6 +265,17 @@ def test_a_word_that_is_ambiguous_or_of_another_plane_is_refused_with_the_list(w
     assert refused.value.hint == "one of: tp, bp, fp:logic, fp:data, und"
 
 
-def test_onboarded_reasons_that_come_back_as_another_are_the_same():
-    assert PLANE_ONBOARDED.same("reason", "IncorrectAlertLogic", "InaccurateData")
+def test_where_defender_has_it_too_reasons_that_come_back_as_another_are_the_same():
+    twin, alone = decode(TWIN, ARM), decode(NEW, ARM)
+    assert PLANE.same("reason", "IncorrectAlertLogic", "InaccurateData", twin)
+    assert not PLANE.same("reason", "SuspiciousActivity", "InaccurateData", twin)
+    assert not PLANE.same("reason", "IncorrectAlertLogic", "InaccurateData", alone)
     assert not PLANE.same("reason", "IncorrectAlertLogic", "InaccurateData")
+
+
+@pytest.mark.parametrize("label", [{"labelName": ["a"]}, {"labelName": {"a": 1}}, ["a"], {}, 7])
+def test_a_label_whose_name_is_no_text_stays_where_it_is(label):
+    document = with_(NEW, labels=[label, {"labelName": "old", "labelType": "User"}])
+    assert decode(document, ARM).tags == ("old",)
+    written = properties(document, AddTags(tags=("new",)), RemoveTags(tags=("old",)))
+    assert written["labels"] == [label, {"labelName": "new", "labelType": "User"}]

@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -42,6 +43,8 @@ SEED = 1
 _TURN = 0.05
 _TURNS = 200
 """Ten seconds of waiting for another command that works on the same world."""
+_KNOCK = 0.5
+"""How long a service on this machine may take to let a connection in, in seconds."""
 
 
 class _Workspace(Struct, frozen=True):
@@ -52,6 +55,7 @@ class _Workspace(Struct, frozen=True):
 class _Told(Struct, frozen=True):
     """What is read of service.json."""
 
+    url: str
     tenant: str
     workspaces: tuple[_Workspace, ...]
     environment: dict[str, str]
@@ -106,8 +110,8 @@ async def connect(
         )
     folder = folders.data() / "world"
     lock = await _claimed(folder)
-    if lock is None:
-        served, environ = _served(folder, profile)
+    if isinstance(lock, _Told):
+        served, environ = _served(lock, profile)
         return await _over_https(served, environ, patterns, tenants, waiting=waiting)
     try:
         link = local(profile, database(folder), patterns=patterns, tenants=tenants, note=note)
@@ -140,26 +144,52 @@ async def _over_https(
     )
 
 
-async def _claimed(folder: Path) -> Lock | None:
+async def _claimed(folder: Path) -> Lock | _Told:
     """
-    Own the world in this folder, after whoever is at work there for a moment. None where a
-    service runs on it, which is to be asked instead.
+    Own the world in this folder, after whoever is at work there for a moment. Where a
+    service runs on it, return what it told of itself: it is to be asked instead.
     """
     for turn in range(_TURNS):
         try:
             return claim(folder)
         except Overtaken:
-            if (folder / "service.json").exists():
-                return None
+            told = _told(folder / "service.json")
+            # a service that was killed leaves its file, and whoever holds the world is another
+            if told is not None and await _answers(told.url):
+                return told
             if turn == _TURNS - 1:
                 raise
         await asyncio.sleep(_TURN)
     raise AssertionError
 
 
-def _served(folder: Path, profile: Profile) -> tuple[Profile, Mapping[str, str]]:
-    """Return the way to the service that runs on this folder, and the variables it told of."""
-    told = msgspec.json.decode((folder / "service.json").read_bytes(), type=_Told)
+def _told(path: Path) -> _Told | None:
+    """Return what a service told of itself, None where none did."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Told)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Failed(
+            f"{path} does not say where the local service is",
+            hint="remove it if no `vedette serve` runs; one that starts writes it anew",
+        ) from error
+
+
+async def _answers(url: str) -> bool:
+    """Whether somebody lets a connection in at this address."""
+    try:
+        there = urlsplit(url)
+        async with asyncio.timeout(_KNOCK):
+            _, writer = await asyncio.open_connection(there.hostname, there.port)
+    except (OSError, ValueError, TimeoutError):
+        return False
+    writer.close()
+    return True
+
+
+def _served(told: _Told, profile: Profile) -> tuple[Profile, Mapping[str, str]]:
+    """Return the way to the service that told this of itself, and its variables."""
     there = environment(told.environment)
     tenant = Tenant(alias="contoso", id=told.tenant, defender=True)
     return replace(

@@ -11,6 +11,8 @@ Every error vedette raises on purpose, and the exit code each one ends with.
     ├── Overtaken             4   somebody else changed it first, or holds the lock
     └── Failed                5   the service failed or refused, or the run is unfinished
         ├── Unreachable           no answer came
+        ├── Outage                the service as a whole, or this machine, cannot go on now
+        ├── Unsettled             a write was sent, and nothing tells whether it landed
         ├── Garbled               an answer came that is no answer of this service
         ├── SignIn                no token
         ├── Denied                the caller lacks a role
@@ -97,6 +99,18 @@ class Unreachable(Failed):
     """No answer came: a name that does not resolve, a refused connection, a time-out."""
 
     code = "Unreachable"
+
+
+class Outage(Failed):
+    """Nothing can go on for now, whichever incident it is about: 5xx, a quota, the disk."""
+
+    code = "Outage"
+
+
+class Unsettled(Failed):
+    """A write was sent, and nothing tells whether it landed; resuming looks before it acts."""
+
+    code = "Unsettled"
 
 
 class Garbled(Failed):

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_URL, uuid5
 
-from vedette.flow.talk import Ask, Intent, Lost, Talk, Tell, heard
+from vedette.errors import Strayed, Unsettled, VedetteError
+from vedette.flow.talk import Ask, Intent, Talk, Tell, heard
 from vedette.wire.dialect import Dialect
+from vedette.wire.http import Reply
 from vedette.wire.problems import problem
 
 _ATTEMPTS = 3
+_STALE = frozenset({409, 412})
 
 
 def comment_id(about: str, incident: str, message: str, part: int = 0) -> str:
@@ -27,23 +30,33 @@ def comment(
     Leave the comment on the incident. Returns whether it was written now (False: it was
     there already). `tried` says that an earlier try may have landed.
     """
-    intent = Intent(comment=name)
+    intent, sent = Intent(comment=name), False
     for attempt in range(1, _ATTEMPTS + 1):
-        there = yield from _there(dialect, id, message, name, look=tried or attempt > 1)
+        try:
+            there = yield from _there(dialect, id, message, name, look=tried or sent)
+        except VedetteError as error:
+            if not (tried or sent):
+                raise
+            raise _unsettled(id, error.message) from error
         if there:
-            return attempt > 1 or tried
+            return sent or tried
         call = dialect.comment(id, name, message)
         answer = yield Tell(call=call, intent=intent, effect=effect, attempt=attempt, of=id)
-        if isinstance(answer, Lost) or answer.status >= 500 or answer.status in (409, 412):
-            continue
-        if answer.status not in (200, 201):
+        if isinstance(answer, Reply) and answer.status in (200, 201):
+            return True
+        if isinstance(answer, Reply) and 400 <= answer.status < 500 and answer.status not in _STALE:
             raise problem(answer, f"comment on {id}")
+        sent = True
+    if (yield from _there(dialect, id, message, name, look=True)):
         return True
-    there = yield from _there(dialect, id, message, name, look=True)
-    if there:
-        return True
-    assert not isinstance(answer, Lost)
-    raise problem(answer, f"comment on {id}")
+    raise _unsettled(id, f"{_ATTEMPTS} tries were not answered")
+
+
+def _unsettled(id: str, why: str) -> Unsettled:
+    return Unsettled(
+        f"comment on {id}: it was sent, and its end is unknown: {why}",
+        hint="`vedette resume` looks for it before anything else",
+    )
 
 
 def _there(dialect: Dialect, id: str, message: str, name: str, *, look: bool) -> Talk[bool]:
@@ -56,15 +69,18 @@ def _there(dialect: Dialect, id: str, message: str, name: str, *, look: bool) ->
         return reply.status == 200
     if not look:
         return False
-    following: str | None = None
+    followed: set[str] = set()
     asked = dialect.comments(id)
     while True:
         reply = heard((yield Ask(call=asked, of=f"comments of {id}")))
         if reply.status != 200:
             raise problem(reply, f"comments of {id}")
-        said, following = dialect.said(reply)
+        said, link = dialect.said(reply)
         if any(one.message == message for one in said):
             return True
-        if following is None:
+        if link is None:
             return False
-        asked = dialect.follow(following)
+        if link in followed:
+            raise Strayed(f"comments of {id}: a page links back to one already read")
+        followed.add(link)
+        asked = dialect.follow(link)

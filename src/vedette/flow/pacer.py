@@ -10,7 +10,7 @@ and only its success lets the others through.
 
 from __future__ import annotations
 
-from vedette.errors import Failed
+from vedette.errors import Outage
 
 _FIRST = 1.0
 _LONGEST = 300.0
@@ -61,7 +61,7 @@ class Pacer:
     def refused(self, now: float, retry_after: float | None) -> None:
         """Tell that a call was refused (429, 503) with this Retry-After, in seconds."""
         if retry_after is not None and retry_after > CEILING:
-            raise Failed(
+            raise Outage(
                 f"the service asks to wait {retry_after:.0f} s, longer than {CEILING:.0f} s",
                 hint="the run can be resumed later",
             )

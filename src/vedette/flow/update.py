@@ -13,25 +13,29 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from vedette.flow.talk import Ask, Intent, Lost, Talk, Tell, heard
-from vedette.model import Edit, Incident, changed, edited, touched
+from vedette.errors import Unsettled, VedetteError
+from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
+from vedette.model import Edit, Incident, changed, comments_of, edited, touched
 from vedette.model.change import values
 from vedette.wire.dialect import Dialect, Seen
 from vedette.wire.http import Reply
 from vedette.wire.problems import problem
 
 Again = Callable[[Incident], "tuple[Edit, ...] | None"]
+Rails = Callable[[Incident, Incident, tuple[str, ...]], str | None]
+"""Says what holds back this change of these fields, as things are by now."""
 OnConflict = Literal["skip", "mine", "stop"]
 Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 
 _ATTEMPTS = 5
 _STALE = frozenset({409, 412})
+_DONE = frozenset({200, 201})
 
 
 class Wish(Struct, frozen=True, kw_only=True):
     """
     What a step wants: `before` is what the touched fields held when it was planned, `version`
-    the version it was planned on, `tried` an earlier write of ours whose end is unknown.
+    the version it was planned on, `tried` earlier writes of ours whose end is unknown.
     """
 
     id: str
@@ -40,8 +44,7 @@ class Wish(Struct, frozen=True, kw_only=True):
     before: dict[str, Any]
     version: str | None
     on_conflict: OnConflict = "skip"
-    merged: bool = False
-    tried: Intent | None = None
+    tried: tuple[Intent, ...] = ()
 
 
 class Ended(Struct, frozen=True, kw_only=True):
@@ -68,126 +71,211 @@ def version(incident: Incident) -> str | None:
     return incident.etag or incident.modified
 
 
-def update(dialect: Dialect, wish: Wish, again: Again) -> Talk[Ended]:
+def unheld(_before: Incident, _after: Incident, _fields: tuple[str, ...]) -> str | None:
+    """Hold nothing back: the rails of one named incident, and of an undo."""
+    return None
+
+
+def update(dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld) -> Talk[Ended]:
     """
     Bring one incident where the wish wants it, or say why not. Nothing that somebody else
-    wrote since the plan is overwritten, unless the wish says so.
+    wrote since the plan is overwritten, unless the wish says so. Raises `Unsettled` where a
+    write was sent and nothing tells whether it landed.
     """
-    tried = wish.tried
+    asked = _Asked(dialect, wish, again, rails)
     for attempt in range(1, _ATTEMPTS + 1):
-        seen = yield from _read(dialect, wish)
-        if seen is None:
-            return Ended(outcome="gone")
-        decision = _decide(dialect, wish, again, seen, tried, first=attempt == 1)
+        decision = yield from asked.decide()
         if isinstance(decision, Ended):
             return decision
         answer = yield Tell(
-            call=dialect.update(seen, decision.after),
+            call=dialect.update(asked.seen, decision.after),
             intent=decision.intent,
             effect=0,
             attempt=attempt,
             of=wish.key,
         )
-        if isinstance(answer, Lost) or answer.status >= 500:
-            tried = decision.intent
-        elif answer.status in (200, 201, 204):
-            if _stands(dialect, decision, answer):
-                return _written(dialect, decision, answer)
-        elif answer.status == 404:
+        ended = asked.heard(decision, answer)
+        if ended is not None:
+            return ended
+    decision = yield from asked.decide()
+    return decision if isinstance(decision, Ended) else asked.gave_up()
+
+
+class _Asked:
+    """One wish being brought about: what was seen last, and what may have landed."""
+
+    seen: Seen
+
+    def __init__(self, dialect: Dialect, wish: Wish, again: Again, rails: Rails) -> None:
+        self._dialect = dialect
+        self._wish = wish
+        self._again = again
+        self._rails = rails
+        self._tried = list(wish.tried)
+        self._ours: Intent | None = None
+        self._first = True
+
+    def decide(self) -> Talk[Ended | _Try]:
+        """Read the incident, and decide what is to be done about it as it is now."""
+        try:
+            seen = yield from self._read()
+        except VedetteError as error:
+            if not self._tried:
+                raise
+            raise Unsettled(
+                f"{self._wish.key}: a write was sent, and its end is unknown: {error.message}",
+                hint="`vedette resume` looks at it before anything else",
+            ) from error
+        if seen is None:
             return Ended(outcome="gone")
-        elif answer.status not in _STALE:
-            raise problem(answer, wish.key)
-    return Ended(outcome="failed", error=f"still changing after {_ATTEMPTS} tries")
+        self.seen = seen
+        first, self._first = self._first, False
+        return self._decided(seen.incident, first=first)
 
-
-def _read(dialect: Dialect, wish: Wish) -> Talk[Seen | None]:
-    reply = heard((yield Ask(call=dialect.read(wish.id), of=wish.key)))
-    if reply.status == 404:
+    def heard(self, made: _Try, answer: Heard) -> Ended | None:
+        """Return how it ended, or None where the incident has to be looked at again."""
+        if isinstance(answer, Reply):
+            if answer.status in _DONE and self._dialect.version(answer) is not None:
+                return self._written(made, answer)
+            if answer.status == 404:
+                return Ended(outcome="gone")
+            if answer.status in _STALE:
+                return None
+            if 400 <= answer.status < 500:
+                raise problem(answer, self._wish.key)
+        # no reply, or one that says nothing of what was done: it may have landed
+        self._tried.append(made.intent)
         return None
-    if reply.status != 200:
-        raise problem(reply, wish.key)
-    return dialect.seen(reply)
+
+    def gave_up(self) -> Ended:
+        """Return the end of a wish that never found the incident holding still."""
+        tried = self._tried[-1] if self._tried else Intent()
+        why = "no write was answered" if self._tried else "the incident kept changing"
+        return Ended(
+            outcome="failed",
+            before=tried.before,
+            after=tried.after,
+            error=f"{why}, {_ATTEMPTS} times",
+        )
+
+    def _read(self) -> Talk[Seen | None]:
+        wish = self._wish
+        reply = heard((yield Ask(call=self._dialect.read(wish.id), of=wish.key)))
+        if reply.status == 404:
+            return None
+        if reply.status != 200:
+            raise problem(reply, wish.key)
+        return self._dialect.seen(reply)
+
+    def _decided(self, now: Incident, *, first: bool) -> Ended | _Try:
+        wish = self._wish
+        missing = self._differs(now, edited(now, wish.edits))
+        self._ours = next((t for t in reversed(self._tried) if self._landed(now, t)), None)
+        if self._ours is not None:
+            if not missing or wish.on_conflict != "mine":
+                return _unheard(self._ours, now, missing)
+        elif not missing and touched(wish.edits) and not comments_of(wish.edits):
+            return Ended(outcome="already", etag=version(now))
+        edits: tuple[Edit, ...] | None = wish.edits
+        if not first or version(now) != wish.version:
+            edits = self._again(now)
+        if edits is None:
+            return Ended(outcome="skipped", error="no longer matches the condition")
+        return self._attempt(now, edits)
+
+    def _attempt(self, now: Incident, edits: tuple[Edit, ...]) -> Ended | _Try:
+        wish, fields, after = self._wish, touched(edits), edited(now, edits)
+        differing = self._differs(now, after)
+        kept = values(now, [name for name in wish.before if name not in fields])
+        theirs = {} if wish.on_conflict == "mine" else self._theirs(now, after, fields)
+        if theirs or (kept and not differing):
+            return Ended(outcome="conflict", theirs=theirs | kept)
+        held = self._rails(now, after, differing)
+        if held is not None:
+            return Ended(outcome="skipped", error=held)
+        if not differing:
+            return Ended(outcome="already", etag=version(now))
+        if self._dialect.plane.guarded and now.etag is None:
+            return Ended(outcome="failed", error="it came without an etag to tie a write to")
+        intent = Intent(
+            before=values(now, differing), after=values(after, differing), etag=version(now)
+        )
+        return _Try(edits=edits, after=after, intent=intent, theirs=kept)
+
+    def _theirs(self, now: Incident, after: Incident, fields: tuple[str, ...]) -> dict[str, Any]:
+        """Return the fields we mean to set that somebody set to something else since the plan."""
+        same, before = self._dialect.plane.same, self._wish.before
+        held, wanted = values(now, fields), values(after, fields)
+        return {
+            name: held[name]
+            for name in fields
+            # tags are sets: what others added or took stays added or taken
+            if name != "tags"
+            and name in before
+            and not same(name, held[name], before[name])
+            and not same(name, held[name], wanted[name])
+        }
+
+    def _differs(self, now: Incident, after: Incident) -> tuple[str, ...]:
+        names = changed(now, after)
+        if not names:
+            return ()
+        same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
+        return tuple(name for name in names if not same(name, held[name], wanted[name]))
+
+    def _landed(self, now: Incident, tried: Intent) -> bool:
+        """
+        Return whether a write of ours is there: a write lands whole or not at all, so one
+        field that holds what only we would have put there tells for all of them.
+        """
+        same, held = self._dialect.plane.same, values(now, tried.after)
+        return any(
+            _took(tried.before[name], value, held[name])
+            if name == "tags"
+            else same(name, held[name], value) and not same(name, held[name], tried.before[name])
+            for name, value in tried.after.items()
+            if name in tried.before
+        )
+
+    def _written(self, made: _Try, reply: Reply) -> Ended:
+        """
+        Return the end of a write that was answered with the incident. Where nothing ties a
+        write to a version somebody may have written beside us, and what comes back says so.
+        """
+        whole = made.intent if self._ours is None else _merged(self._ours, made.intent)
+        theirs = made.theirs
+        if not self._dialect.plane.guarded:
+            now = self._dialect.seen(reply).incident
+            theirs = theirs | values(now, self._differs(now, edited(now, made.edits)))
+        return Ended(
+            outcome="written",
+            before=whole.before,
+            after=whole.after,
+            theirs=theirs,
+            etag=self._dialect.version(reply),
+        )
 
 
-def _decide(
-    dialect: Dialect, wish: Wish, again: Again, seen: Seen, tried: Intent | None, *, first: bool
-) -> Ended | _Try:
-    now = seen.incident
-    wanted = _differs(dialect, now, edited(now, wish.edits))
-    if not wanted:
-        return _landed(now, tried)
-    if now.merged_into and not wish.merged:
-        return Ended(outcome="skipped", error=f"merged into {now.merged_into} meanwhile")
-    edits: tuple[Edit, ...] | None = wish.edits
-    if not first or version(now) != wish.version:
-        edits = again(now)
-    if edits is None:
-        return Ended(outcome="skipped", error="no longer matches the condition")
-    return _attempt(dialect, wish, now, edits)
-
-
-def _attempt(dialect: Dialect, wish: Wish, now: Incident, edits: tuple[Edit, ...]) -> Ended | _Try:
-    fields = touched(edits)
-    after = edited(now, edits)
-    differing = _differs(dialect, now, after)
-    kept = values(now, [name for name in wish.before if name not in fields])
-    theirs = {} if wish.on_conflict == "mine" else _theirs(dialect, wish, now, after, fields)
-    if theirs or (kept and not differing):
-        return Ended(outcome="conflict", theirs=theirs | kept)
-    if not differing:
-        return Ended(outcome="already", etag=version(now))
-    intent = Intent(
-        before=values(now, differing), after=values(after, differing), etag=version(now)
-    )
-    return _Try(edits=edits, after=after, intent=intent, theirs=kept)
-
-
-def _theirs(
-    dialect: Dialect, wish: Wish, now: Incident, after: Incident, fields: tuple[str, ...]
-) -> dict[str, Any]:
-    """Return the fields we mean to set that somebody set to something else since the plan."""
-    held, wanted = values(now, fields), values(after, fields)
-    return {
-        name: held[name]
-        for name in fields
-        # tags are sets: what others added or took stays added or taken
-        if name != "tags"
-        and name in wish.before
-        and not dialect.plane.same(name, held[name], wish.before[name])
-        and not dialect.plane.same(name, held[name], wanted[name])
-    }
-
-
-def _differs(dialect: Dialect, now: Incident, after: Incident) -> tuple[str, ...]:
-    names = changed(now, after)
-    if not names:
-        return ()
-    held, wanted = values(now, names), values(after, names)
-    return tuple(n for n in names if not dialect.plane.same(n, held[n], wanted[n]))
-
-
-def _landed(now: Incident, tried: Intent | None) -> Ended:
-    if tried is None:
-        return Ended(outcome="already", etag=version(now))
-    return Ended(outcome="written", before=tried.before, after=tried.after, etag=version(now))
-
-
-def _stands(dialect: Dialect, made: _Try, reply: Reply) -> bool:
-    """
-    Return whether the write is what stands there now. Where nothing ties a write to a
-    version, the incident that comes back is looked at: somebody may have written beside us.
-    """
-    if dialect.plane.guarded or not reply.body:
-        return True
-    now = dialect.seen(reply).incident
-    return not _differs(dialect, now, edited(now, made.edits))
-
-
-def _written(dialect: Dialect, made: _Try, reply: Reply) -> Ended:
+def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:
+    """Return the end of a write that landed unheard; `missing` was changed by others since."""
     return Ended(
         outcome="written",
-        before=made.intent.before,
-        after=made.intent.after,
-        theirs=made.theirs,
-        etag=dialect.version(reply),
+        before=ours.before,
+        after=ours.after,
+        theirs=values(now, missing),
+        etag=version(now),
     )
+
+
+def _merged(first: Intent, last: Intent) -> Intent:
+    """Return both writes as one: what stood before the first, what stands after the last."""
+    return Intent(before=last.before | first.before, after=first.after | last.after, etag=last.etag)
+
+
+def _took(before: list[str], after: list[str], now: list[str]) -> bool:
+    """Return whether what a write did to these tags is what they show now."""
+    added = [tag for tag in after if tag not in before]
+    removed = [tag for tag in before if tag not in after]
+    if not (added or removed):
+        return False
+    return all(tag in now for tag in added) and not any(tag in now for tag in removed)

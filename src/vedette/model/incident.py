@@ -7,6 +7,7 @@ dataclasses, are built several times faster, and their JSON is the public contra
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NewType
@@ -24,6 +25,18 @@ def instant(moment: str) -> datetime:
     """Return the time in UTC, to the microsecond; a text without a zone is UTC."""
     at = datetime.fromisoformat(moment)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def ticks(moment: str) -> tuple[datetime, int]:
+    """Return the time in UTC to the second, and the tenths of microseconds after it."""
+    found = _FRACTION.search(moment)
+    if found is None:
+        return instant(moment), 0
+    whole = moment[: found.start()] + moment[found.end() :]
+    return instant(whole), int(found[1][:7].ljust(7, "0"))
+
+
+_FRACTION = re.compile(r"[.,](\d+)", re.ASCII)
 
 
 class Severity(StrEnum):

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from vedette.errors import Asked
 from vedette.model.change import Close
-from vedette.model.incident import Owner
+from vedette.model.incident import Incident, Owner, ticks
 
 
 class Closing(Struct, frozen=True, kw_only=True):
@@ -28,8 +28,10 @@ class Plane(Struct, frozen=True, kw_only=True):
     """
     `name` is sentinel, cases or defender. `guarded` says whether a write can be tied to the
     version that was read. `closings` maps every word of `--close` to what it means here,
-    `writable` names the fields (by JSON name) that can be written, `collapses` says per
-    field which values come back as another, so that plans over them become empty.
+    `writable` names the fields (by JSON name) that can be written, `owners` the members of
+    an owner that can be told. `collapses` says per field which values come back as another,
+    `mirrored` which further ones do on an incident that has a twin on another plane; so
+    plans over them become empty.
     """
 
     name: str
@@ -38,7 +40,9 @@ class Plane(Struct, frozen=True, kw_only=True):
     writable: frozenset[str]
     severities: tuple[str, ...]
     statuses: tuple[str, ...]
+    owners: tuple[str, ...] = ("object_id", "upn", "email", "name")
     collapses: Mapping[str, Mapping[str, str | None]] = {}
+    mirrored: Mapping[str, Mapping[str, str | None]] = {}
     comment_length: int = 30_000
     comments: int = 100
 
@@ -58,18 +62,42 @@ class Plane(Struct, frozen=True, kw_only=True):
             note=note,
         )
 
-    def same(self, field: str, one: object, other: object) -> bool:
-        """Return whether the plane would give the same back for both values."""
+    def can_name(self, owner: Owner) -> bool:
+        """Return whether enough of this owner can be told that somebody is assigned."""
+        return any(getattr(owner, member) for member in self.owners)
+
+    def returned(self, field: str, value: object, incident: Incident | None = None) -> object:
+        """Return what the plane gives back for a value, written to this incident."""
+        if not isinstance(value, str):
+            return value
+        if incident is not None and incident.twin is not None:
+            mirrored = self.mirrored.get(field, {})
+            if value in mirrored:
+                return mirrored[value]
+        return self.collapses.get(field, {}).get(value, value)
+
+    def same(
+        self, field: str, one: object, other: object, incident: Incident | None = None
+    ) -> bool:
+        """Return whether the plane would give the same back for both, on this incident."""
         if one == other:
             return True
         if field == "owner":
             return _owner(one).is_same_as(_owner(other))
-        table = self.collapses.get(field, {})
-        return _through(table, one) == _through(table, other)
+        if field in _TIMES:
+            return _time(one) == _time(other)
+        return self.returned(field, one, incident) == self.returned(field, other, incident)
 
 
-def _through(table: Mapping[str, str | None], value: object) -> object:
-    return table.get(value, value) if isinstance(value, str) else value
+_TIMES = frozenset({"firstActivity", "lastActivity"})
+
+
+def _time(value: object) -> object:
+    """Return a time as what can be compared; a text that is no time is only itself."""
+    try:
+        return ticks(value) if isinstance(value, str) else value
+    except (ValueError, OverflowError):
+        return value
 
 
 def _owner(value: object) -> Owner:

@@ -16,7 +16,10 @@ from vedette.plan.guard import is_hands_off
 from vedette.plan.plan import Step
 
 Again = Callable[[Incident], "tuple[Edit, ...] | None"]
-Same = Callable[[str, Any, Any], bool]
+Same = Callable[[str, Any, Any, Incident], bool]
+
+_TOGETHER = frozenset({"status", "classification", "reason", "determination"})
+"""One decision in four fields: half of it put back would be nobody's."""
 
 _PLAIN = Plane(
     name="", guarded=False, closings={}, writable=frozenset(), severities=(), statuses=()
@@ -26,33 +29,42 @@ _PLAIN = Plane(
 class Held(Struct, frozen=True, kw_only=True):
     """
     What of a step still stands: `edits` for the fields that hold what the plan saw, and
-    `left` with what somebody else put into the others since.
+    `left` with what stands in the others, since somebody else wrote there.
     """
 
     edits: tuple[Edit, ...]
     left: dict[str, Any] = {}
 
 
-def again(step: Step, holds: Callable[[Incident], bool] | None, same: Same = _PLAIN.same) -> Again:
+def again(
+    step: Step,
+    holds: Callable[[Incident], bool] | None,
+    same: Same = _PLAIN.same,
+    *,
+    mine: bool = False,
+) -> Again:
     """
     Return what asks this step again: its edits while its condition holds (None: always),
     None when it holds no longer or somebody tagged the incident `no-automation`. Of a field
-    to be put back, only one that still holds what the plan saw is.
+    to be put back, only one that still holds what the plan saw is, unless it is to be `mine`.
     """
 
     def ask(incident: Incident) -> tuple[Edit, ...] | None:
         if is_hands_off(incident) or (holds is not None and not holds(incident)):
             return None
-        return held(step, incident, same).edits
+        return held(step, incident, same, mine=mine).edits
 
     return ask
 
 
-def held(step: Step, incident: Incident, same: Same = _PLAIN.same) -> Held:
+def held(step: Step, incident: Incident, same: Same = _PLAIN.same, *, mine: bool = False) -> Held:
     """
-    Return the part of a step's undoing that nobody has overtaken. Tags are sets and never
-    overtaken: what is there is taken away, what is missing is put back.
+    Return the part of a step's undoing that nobody has overtaken; all of it where it is to
+    be `mine`. Tags are sets and never overtaken: what is there is taken away, what is
+    missing is put back. Status and what says why are one: all of them stay or none.
     """
+    if mine:
+        return Held(edits=step.edits)
     left: dict[str, Any] = {}
     kept: list[Edit] = []
     for edit in step.edits:
@@ -72,10 +84,13 @@ def held(step: Step, incident: Incident, same: Same = _PLAIN.same) -> Held:
 def _theirs(step: Step, edit: Restore, incident: Incident, same: Same) -> dict[str, Any]:
     now = values(incident, edit.values)
     wanted = values(edited(incident, (edit,)), edit.values)
-    return {
-        name: stands
+    overtaken = {
+        name
         for name, stands in now.items()
         if name in step.before
-        and not same(name, stands, step.before[name])
-        and not same(name, stands, wanted[name])
+        and not same(name, stands, step.before[name], incident)
+        and not same(name, stands, wanted[name], incident)
     }
+    if overtaken & _TOGETHER:
+        overtaken |= _TOGETHER
+    return {name: stands for name, stands in now.items() if name in overtaken}

@@ -19,6 +19,8 @@ from msgspec.structs import fields, replace
 from vedette.errors import BadPlan
 from vedette.model import Incident, Restore
 from vedette.model.change import restored
+from vedette.model.letters import harmless
+from vedette.plan.guard import RAILS
 from vedette.plan.plan import FORMAT, Plan, Step, step
 
 _DIGESTED = tuple(sorted(field.encode_name for field in fields(Plan) if field.name != "digest"))
@@ -56,8 +58,11 @@ def digested(plan: Plan) -> Plan:
 
 
 def sealed(plan: Plan) -> bytes:
-    """Return the file's content: indented JSON in UTF-8, with the digest of the rest."""
-    return msgspec.json.format(msgspec.json.encode(digested(plan)), indent=2) + b"\n"
+    """
+    Return the file's content: indented JSON in UTF-8, with the digest of the rest. What would
+    steer a terminal is escaped, for a plan is printed too.
+    """
+    return harmless(msgspec.json.format(msgspec.json.encode(digested(plan)), indent=2)) + b"\n"
 
 
 def opened(data: bytes) -> Plan:
@@ -70,6 +75,7 @@ def opened(data: bytes) -> Plan:
         _recognise(data)
         plan = msgspec.json.decode(data, type=Plan)
         _refuse_twice(data)
+        _known_rails(plan)
         for number, raw in enumerate(plan.steps):
             _examine(number, raw, plan)
     except msgspec.ValidationError as error:
@@ -133,6 +139,15 @@ def _each_once(raw: bytes | Raw, where: str) -> None:
     json.loads(bytes(raw), object_pairs_hook=once)
 
 
+def _known_rails(plan: Plan) -> None:
+    for number, trip in enumerate(plan.verdict.trips):
+        if trip.rail not in RAILS:
+            raise BadPlan(
+                f"the plan is not well formed: verdict.trips[{number}].rail:"
+                f" {_bounded(repr(trip.rail))} is no rail; there are {', '.join(RAILS)}"
+            )
+
+
 def _examine(number: int, raw: Raw, plan: Plan) -> None:
     try:
         read: Step = step(raw)
@@ -149,6 +164,8 @@ def _examine(number: int, raw: Raw, plan: Plan) -> None:
                 f"the plan is not well formed: steps[{number}].{name}: {_bounded(repr(word))} is"
                 " named nowhere else in it"
             )
+    if not read.edits and plan.kind != "delete":
+        raise BadPlan(f"the plan is not well formed: steps[{number}].edits: there are none")
     _fitting(read.before, f"steps[{number}].before")
     for place, edit in enumerate(read.edits):
         if isinstance(edit, Restore):

@@ -37,6 +37,13 @@ _DOES = {
     "merged": "writes to {count} that were merged into another incident",
 }
 
+_SINCE = {
+    "merged": "it was merged into another incident meanwhile",
+    "high": "it is of High severity by now",
+    "owned": "somebody else owns it by now",
+    "reopen": "it is closed by now",
+}
+
 
 class Allowed(Struct, frozen=True, kw_only=True):
     """What `--allow` lets through: at most so many changes, closing at most so many percent."""
@@ -113,6 +120,23 @@ def strikes(
         "merged": before.merged_into is not None,
     }
     return tuple(rail for rail in RAILS if asked[rail])
+
+
+def struck_since(
+    before: Incident,
+    after: Incident,
+    fields: Collection[str],
+    me: Collection[str],
+    allowed: Allowed,
+) -> str | None:
+    """
+    Return which rail a change runs into as the incident is by now, in words; None where it
+    runs into none that is not allowed. A plan may be a day old: since it was made somebody
+    may have taken the incident, or raised it.
+    """
+    rails = strikes(before, after, fields, me)
+    held = [rail for rail in rails if rail in _SINCE and rail not in allowed.words]
+    return _SINCE[held[0]] if held else None
 
 
 def is_anothers(owner: Owner | None, me: Collection[str]) -> bool:

@@ -14,6 +14,7 @@ from msgspec.structs import asdict, replace
 
 from vedette.errors import Asked
 from vedette.model import (
+    Assign,
     Close,
     Edit,
     Incident,
@@ -92,7 +93,7 @@ def differing(plane: Plane, before: Incident, after: Incident) -> tuple[str, ...
     """Return the fields in which this plane would tell the two apart after a write."""
     names = [name for name in changed(before, after) if name in plane.writable]
     old, new = values(before, names), values(after, names)
-    return tuple(name for name in names if not plane.same(name, old[name], new[name]))
+    return tuple(name for name in names if not plane.same(name, old[name], new[name], before))
 
 
 def check(edits: Iterable[Edit], plane: Plane, incident: Incident | None = None) -> None:
@@ -114,6 +115,11 @@ def check(edits: Iterable[Edit], plane: Plane, incident: Incident | None = None)
                     raise Asked("closing needs a classification", hint="use --close")
             case Close():
                 _closable(edit, plane, incident)
+            case Assign(owner=owner) if not plane.can_name(owner):
+                raise Asked(
+                    f"the owner cannot be named on the {plane.name} plane",
+                    hint=f"it names people and groups by {', '.join(plane.owners)}",
+                )
             case _:
                 pass
 
@@ -189,8 +195,8 @@ class _Book:
             self._notes["closes in Defender, which resolves its alerts; undo leaves them"] += 1
         for edit in edits:
             if isinstance(edit, Close) and edit.reason is not None:
-                back = plane.collapses.get("reason", {}).get(edit.reason)
-                if back is not None and back != edit.reason:
+                back = plane.returned("reason", edit.reason, before)
+                if back != edit.reason:
                     note = f"the reason {edit.reason} comes back from {plane.name} as {back}"
                     self._notes[note] += 1
 

@@ -11,10 +11,13 @@ import msgspec
 from msgspec import Raw
 
 from vedette.errors import Refused
-from vedette.model import AddComment, AddTags, Edit, RemoveTags, Restore
+from vedette.model import AddComment, AddTags, Edit, RemoveTags, Restore, touched
 from vedette.plan.done import Done, DoneStep, Outcome
 from vedette.plan.file import digested
 from vedette.plan.plan import Plan, Step, Verdict
+
+UNDO = "undo "
+"""How the source of a plan begins that takes a run back; the run's name follows."""
 
 MARK = "vedette/"
 """How the tag begins that a rule leaves, so that it acts only once on an incident."""
@@ -40,7 +43,7 @@ def reverse(
             f"{done.run} deleted, and that cannot be taken back",
             hint="a new incident would have another number and none of the comments",
         )
-    because = f"undo {done.run}"
+    because = f"{UNDO}{done.run}"
     steps = [_turned(one, done, because, unmark=unmark) for one in done.steps if _wrote(one)]
     return digested(
         Plan(
@@ -79,7 +82,10 @@ def _turned(one: DoneStep, done: Done, because: str, *, unmark: bool) -> Step | 
         etag=one.etag,
         modified=None,
         because=because,
-        before=one.after,
+        # a mark that stays is nothing to look for
+        before=one.after
+        if created
+        else {n: one.after[n] for n in touched(edits) if n in one.after},
         edits=edits,
     )
 

@@ -12,19 +12,9 @@ import re
 
 import msgspec
 
-# Beside the control characters (C0, DEL, C1): soft hyphen, bidirectional marks and
-# overrides, zero-width characters, separators, blank letters, halves of surrogate pairs,
-# annotations, musical and shorthand formats, selectors, and the invisible tag letters.
-_INVISIBLE = (
-    "\u00ad\u034f\u061c\u070f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
-    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
-)
-_STEERING = "\x00-\x1f\x7f-\x9f"
-_HOSTILE = re.compile(f"[{_STEERING}{_INVISIBLE}]")
-_HOSTILE_LINE = re.compile(f"\r\n|[{_STEERING}{_INVISIBLE}]")
-# JSON escapes C0 itself; the rest it would pass on, and a terminal would obey
-_RAW_IN_JSON = re.compile(f"[\x7f-\x9f{_INVISIBLE}]")
+from vedette.model.letters import INVISIBLE, STEERING, escaped
+
+_HOSTILE_LINE = re.compile(f"\r\n|[{STEERING}{INVISIBLE}]")
 
 # the last four are full-width = + - @, which some programs take for the narrow ones
 _FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -82,7 +72,7 @@ def exact(value: object, *, indent: int = 0) -> str:
         text = json.dumps(plain, ensure_ascii=False, indent=indent or None)
     else:
         text = (msgspec.json.format(data, indent=indent) if indent else data).decode()
-    return _RAW_IN_JSON.sub(_escaped, text)
+    return escaped(text)
 
 
 _SPACES = {"\n": " ", "\r\n": " ", "\t": " "}
@@ -93,11 +83,3 @@ def _visible(character: str) -> str:
     if number < 0x20:
         return chr(0x2400 + number)
     return "␡" if number == 0x7F else f"⟦U+{number:04X}⟧"
-
-
-def _escaped(found: re.Match[str]) -> str:
-    number = ord(found[0])
-    if number <= 0xFFFF:
-        return f"\\u{number:04x}"
-    number -= 0x10000
-    return f"\\u{0xD800 + (number >> 10):04x}\\u{0xDC00 + (number & 0x3FF):04x}"

@@ -184,9 +184,9 @@ def _rails(plan: Plan, allowed: Allowed) -> list[str]:
     held = refusals(plan.verdict, allowed)
     said = "Held back by" if held else "Let through, past"
     out = [f"{said} {counted(len(held or plan.verdict.trips), 'rail')}:"]
-    pad = max(len(trip.rail) for trip in plan.verdict.trips)
+    pad = max(len(line(trip.rail)) for trip in plan.verdict.trips)
     return out + [
-        f"  {trip.rail:<{pad}}  {line(trip.place)}: {line(trip.message)}"
+        f"  {line(trip.rail):<{pad}}  {line(trip.place)}: {line(trip.message)}"
         for trip in held or plan.verdict.trips
     ]
 
@@ -237,7 +237,7 @@ def _spans(change: Change, *, titles: bool) -> str:
 def _verdict_markdown(plan: Plan) -> list[str]:
     verdict = plan.verdict
     out = [
-        *(f"- left out, {name}: {count:,}" for name, count in verdict.left_out.items()),
+        *(f"- left out, {code(name)}: {count:,}" for name, count in verdict.left_out.items()),
         *(f"- note: {code(note)}" for note in verdict.notes),
     ]
     out += [""] if out else []

@@ -13,20 +13,26 @@ from collections.abc import Callable, Iterator, Mapping
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from vedette.errors import Denied, Overtaken, Unreachable, VedetteError
+from vedette.errors import (
+    Denied,
+    Garbled,
+    Outage,
+    Overtaken,
+    SignIn,
+    Unreachable,
+    Unsettled,
+    VedetteError,
+)
 from vedette.flow.comment import comment, comment_id
 from vedette.flow.single import create, delete
 from vedette.flow.talk import Intent, Tell
-from vedette.flow.update import Again, Ended, OnConflict, Outcome, Wish, update
-from vedette.model import Incident, comments_of, edited, touched
+from vedette.flow.update import Again, Ended, OnConflict, Outcome, Rails, Wish, update
+from vedette.model import Incident, comments_of, edited
 from vedette.plan.plan import Plan, Step, step
 from vedette.run.ledger import Ledger
 from vedette.run.link import Link
 from vedette.store.journal import Journal
 from vedette.wire.dialect import Dialect
-
-AgainOf = Callable[[Step], Again]
-"""What asks a step's condition again, made by `plan` and handed in."""
 
 
 def blank(one: Step) -> Incident:
@@ -46,6 +52,9 @@ def _together(effects: Mapping[int, Ended]) -> Ended:
     )
 
 
+_NOBODYS_FAULT = (Unreachable, Outage, Garbled)
+"""What says nothing of the one incident it happened to: it would happen to every one."""
+
 _WORST_FIRST: tuple[Outcome, ...] = ("failed", "conflict", "gone", "skipped", "written", "already")
 
 
@@ -54,14 +63,24 @@ class How(Struct, frozen=True, kw_only=True):
 
     on_conflict: OnConflict = "skip"
     at_once: int = 64
-    merged: bool = False
 
 
 class Begun(Struct, frozen=True, kw_only=True):
-    """What a run that goes on already knows: steps that ended, and writes without an end."""
+    """
+    What a run already knows: steps that ended, writes without an end, and whether the plan
+    was applied before, by this run or another.
+    """
 
     ended: frozenset[int] = frozenset()
     unsettled: Mapping[int, tuple[Intent, ...]] = {}
+    before: bool = False
+
+
+class Asking(Struct, frozen=True, kw_only=True):
+    """What a step's own condition, and the rails, say of an incident as it is by now."""
+
+    again: Callable[[Step], Again]
+    rails: Callable[[Step], Rails]
 
 
 class Progress(Struct, kw_only=True):
@@ -82,7 +101,7 @@ class Run:
         plan: Plan,
         link: Link,
         journal: Journal,
-        again: AgainOf,
+        asking: Asking,
         *,
         how: How,
         begun: Begun,
@@ -94,13 +113,14 @@ class Run:
         self._driver = link.driver
         self._journal = journal
         self._ledger = Ledger(journal, name)
-        self._again = again
+        self._asking = asking
         self._how = how
         self._begun = begun
         self._watch = watch
         self.progress = Progress(run=name, planned=len(plan.steps), ended=len(begun.ended))
         self._closed: dict[str, VedetteError] = {}
         self._stop: VedetteError | None = None
+        self._open: VedetteError | None = None
 
     @property
     def failures(self) -> Mapping[str, VedetteError]:
@@ -109,8 +129,8 @@ class Run:
 
     @property
     def stopped(self) -> VedetteError | None:
-        """Why the run ended early, if it did."""
-        return self._stop
+        """Why the run ended early, or left a step open, if it did."""
+        return self._stop or self._open
 
     async def go(self) -> None:
         """Carry every step that has not ended; what was noted is on disk when it returns."""
@@ -138,14 +158,14 @@ class Run:
             # what stops under way is left open in the journal: `resume` looks before it writes
             try:
                 await self._step(number, one, effects)
-            except Denied as error:
+            except (Denied, SignIn) as error:
                 self._closed.setdefault(one.place, error)
-            except Unreachable as error:
+            except _NOBODYS_FAULT as error:
                 self._stop = self._stop or error
+            except Unsettled as error:
+                self._open = self._open or error
             except VedetteError as error:
-                first = 0 if touched(one.edits) or self._plan.kind != "apply" else 1
-                under_way = len(effects) + first
-                effects[under_way] = Ended(outcome="failed", error=error.message)
+                effects[len(effects)] = Ended(outcome="failed", error=error.message)
                 self._note(number, one, effects)
             else:
                 self._note(number, one, effects)
@@ -168,14 +188,16 @@ class Run:
         if self._plan.kind in ("create", "delete"):
             effects[0] = await self._single(number, one, dialect, tries)
             return
-        if touched(one.edits):
-            effects[0] = await self._write(number, one, dialect, tries)
-            if effects[0].outcome not in ("written", "already"):
-                return
+        effects[0] = await self._write(number, one, dialect, tries)
+        if effects[0].outcome not in ("written", "already"):
+            return
         begun = {intent.comment for intent in tries}
+        # an undo made anew says the same thing once
+        about = self._plan.source if self._plan.kind == "undo" else self._plan.id
         for effect, message in enumerate(comments_of(one.edits), start=1):
-            name = comment_id(self._plan.id, one.id, message, effect)
-            talk = comment(dialect, one.id, message, name, effect=effect, tried=name in begun)
+            name = comment_id(about, one.id, message, effect)
+            looks = self._begun.before or name in begun
+            talk = comment(dialect, one.id, message, name, effect=effect, tried=looks)
             said = await self._driver.carry(talk, self._durable(number))
             effects[effect] = Ended(
                 outcome="written" if said else "already", comments=(name,) if said else ()
@@ -191,10 +213,9 @@ class Run:
             before=one.before,
             version=one.etag or one.modified,
             on_conflict=self._how.on_conflict,
-            merged=self._how.merged,
-            tried=next((intent for intent in reversed(tries) if intent.comment is None), None),
+            tried=tuple(intent for intent in tries if intent.comment is None),
         )
-        talk = update(dialect, wish, self._again(one))
+        talk = update(dialect, wish, self._asking.again(one), self._asking.rails(one))
         return await self._driver.carry(talk, self._durable(number))
 
     async def _single(
@@ -204,7 +225,9 @@ class Run:
             incident = edited(blank(one), one.edits)
             talk = create(dialect, incident, tried=bool(tries))
         else:
-            talk = delete(dialect, one.id, one.key, tried=bool(tries))
+            again = self._asking.again(one)
+            seen_as = None if self._how.on_conflict == "mine" else one.etag
+            talk = delete(dialect, one.id, one.key, again, seen_as=seen_as, tried=bool(tries))
         return await self._driver.carry(talk, self._durable(number))
 
     def _durable(self, number: int) -> Callable[[Tell], asyncio.Future[None]]:

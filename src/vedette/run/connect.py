@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vedette.errors import BadSettings, Strayed
@@ -14,7 +14,7 @@ from vedette.run.drive import Driver
 from vedette.run.link import Link
 from vedette.run.people import Directory
 from vedette.run.places import places
-from vedette.run.profile import Profile, Tenant, Workspace, chosen
+from vedette.run.profile import Profile, Selection, chosen
 from vedette.run.sender import HttpSender
 from vedette.run.tokens import Tokens, tokens, who
 
@@ -34,16 +34,17 @@ async def connect(
     """
     selection = chosen(profile, patterns, tenants)
     dialects = places(profile, selection.workspaces, selection.tenants)
-    tenant = _one_identity(profile, selection.workspaces, selection.tenants)
-    source = tokens(profile, tenant, environ=environ, prompt=prompt)
-    graphic = profile.dialect == "graph"
+    authorizer = _Authorizer(
+        profile, lambda tenant: tokens(profile, tenant, environ=environ, prompt=prompt)
+    )
+    first = next(iter(dialects.values())).list().url
     try:
-        token = await source.token(profile.graph_scope if graphic else profile.arm_scope)
+        authorizer.send_on(profile, selection)
+        known = who(await authorizer.token(first))
     except BaseException:
-        await source.close()
+        await authorizer.close()
         raise
-    known = who(token)
-    sender = HttpSender(_Authorizer(source, profile), ca=Path(profile.ca) if profile.ca else None)
+    sender = HttpSender(authorizer, ca=Path(profile.ca) if profile.ca else None)
     driver = Driver(sender, waiting=waiting)
     return Link(
         profile,
@@ -51,56 +52,79 @@ async def connect(
         dialects=dialects,
         driver=driver,
         lookup=Directory(directory(driver, profile.graph)),
-        people=profile.owners(tenant),
+        people=profile.owners(authorizer.home),
     )
 
 
-def _one_identity(
-    profile: Profile, workspaces: Iterable[Workspace], tenants: Iterable[Tenant]
-) -> str | None:
-    """Return the tenant whose identity speaks; one command speaks as one identity."""
-    graphic = profile.dialect == "graph"
-    aliases = {t.alias for t in tenants} if graphic else {w.tenant for w in workspaces}
-    identities = {profile.identity_of(alias) for alias in aliases}
-    if len(identities) > 1:
-        raise BadSettings(
-            f"the chosen places need {len(identities)} different sign-ins",
-            hint=f"choose one with --tenant: {', '.join(sorted(a for a in aliases if a))}",
-        )
-    return next(iter(sorted(aliases, key=str)), None)
-
-
 class _Authorizer:
-    """The Authorization header by address: ARM's token for ARM, Graph's for Graph."""
+    """
+    The Authorization header by address: ARM's token for ARM, Graph's for Graph, and for a
+    workspace of another tenant the one of whoever speaks there. On Graph the address does
+    not tell the tenant, so a command works on one at a time.
+    """
 
-    def __init__(self, source: Tokens, profile: Profile) -> None:
-        self._source = source
+    def __init__(self, profile: Profile, source: Callable[[str | None], Tokens]) -> None:
+        self.home: str | None = None
+        self._make = source
+        self._sources: dict[object, Tokens] = {}
         # the local service answers for both at one address, so the path has to tell them apart
-        self._scopes = [
-            (f"{profile.graph}/v1.0/", profile.graph_scope),
-            (f"{profile.graph}/beta/", profile.graph_scope),
-            (f"{profile.arm}/", profile.arm_scope),
-        ]
+        self._graph = (f"{profile.graph}/v1.0/", f"{profile.graph}/beta/")
+        self._arm = f"{profile.arm}/"
+        self._scopes = (profile.graph_scope, profile.arm_scope)
+        self._workspaces: dict[str, Tokens] = {}
+
+    def send_on(self, profile: Profile, selection: Selection) -> None:
+        """Find out who speaks in each of the chosen places."""
+        if profile.dialect == "graph":
+            aliases: list[str | None] = [one.alias for one in selection.tenants]
+            identities = {profile.identity_of(alias) for alias in aliases}
+            if len(identities) > 1:
+                raise BadSettings(
+                    f"on Graph one command works on one tenant, not on {len(identities)}",
+                    hint=f"choose one with --tenant: {', '.join(a for a in aliases if a)}",
+                )
+        else:
+            aliases = [one.tenant for one in selection.workspaces]
+            for one in selection.workspaces:
+                self._workspaces[f"{profile.arm}{one.id}".lower()] = self._of(profile, one.tenant)
+        self.home = aliases[0]
+        self._of(profile, self.home)
 
     def current(self, url: str) -> str | None:
         """Return the header at hand, if its token is good for a while yet."""
-        token = self._source.current(self._scope(url))
+        source, scope = self._source(url)
+        token = source.current(scope)
         return f"Bearer {token}" if token is not None else None
 
     async def authorization(self, url: str, *, fresh: bool, claims: str | None) -> str:
         """Return the header; `claims` come as a challenge has them, in base64."""
+        source, scope = self._source(url)
         told = _decoded(claims) if claims else None
-        token = await self._source.token(self._scope(url), fresh=fresh, claims=told)
-        return f"Bearer {token}"
+        return f"Bearer {await source.token(scope, fresh=fresh, claims=told)}"
+
+    async def token(self, url: str) -> str:
+        """Return the token for an address."""
+        source, scope = self._source(url)
+        return await source.token(scope)
 
     async def close(self) -> None:
         """Let go of connections."""
-        await self._source.close()
+        for source in self._sources.values():
+            await source.close()
 
-    def _scope(self, url: str) -> str:
-        for prefix, scope in self._scopes:
-            if url.startswith(prefix):
-                return scope
+    def _of(self, profile: Profile, tenant: str | None) -> Tokens:
+        identity = profile.identity_of(tenant)
+        if identity not in self._sources:
+            self._sources[identity] = self._make(tenant)
+        return self._sources[identity]
+
+    def _source(self, url: str) -> tuple[Tokens, str]:
+        first = next(iter(self._sources.values()))
+        if url.startswith(self._graph):
+            return first, self._scopes[0]
+        if url.startswith(self._arm):
+            cut = url.find("/providers/Microsoft.SecurityInsights")
+            return self._workspaces.get(url[:cut].lower(), first), self._scopes[1]
         raise Strayed("a call would have left the profile's own endpoints")
 
 

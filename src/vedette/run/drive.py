@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from vedette.errors import SignIn, Unreachable
+from vedette.errors import Outage, SignIn, Unreachable
 from vedette.flow.pacer import Pacer
 from vedette.flow.talk import Ask, Heard, Lost, Talk, Tell
 from vedette.wire.http import Call, Reply
-from vedette.wire.problems import retry_after
+from vedette.wire.problems import problem, retry_after
 
 T = TypeVar("T")
 
@@ -94,8 +94,11 @@ class Driver:
                 if pause is None:
                     raise
             else:
-                if reply.status < 500 or pause is None:
+                if reply.status < 500:
                     return reply
+                if pause is None:
+                    told = problem(reply, question.of)
+                    raise Outage(told.message, hint=told.hint)
             await self._sleep(pause)
         raise AssertionError
 
@@ -123,7 +126,7 @@ class Driver:
                     pacer.passed(self._clock())
                     self._wake(domain)
                 return reply
-            pacer.refused(time.monotonic(), retry_after(reply, time.time()))
+            pacer.refused(self._clock(), retry_after(reply, time.time()))
             self._wake(domain)
             if reply.status == 503:  # it may have been carried out: not ours to repeat
                 return reply

@@ -9,6 +9,7 @@ import asyncio
 
 import msgspec
 
+from vedette.errors import Failed, Outage
 from vedette.flow.talk import Tell
 from vedette.flow.update import Ended
 from vedette.store.journal import Journal
@@ -54,6 +55,8 @@ class Ledger:
         error: BaseException | None = None
         try:
             self._journal.commit()
+        except Failed as failed:
+            error = Outage(failed.message, hint=failed.hint)
         except Exception as failed:  # noqa: BLE001 - whoever waits for the disk must hear of it
             error = failed
         for one in waiting:

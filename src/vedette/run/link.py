@@ -103,6 +103,8 @@ class Link:
 
     async def find(self, reference: Reference) -> tuple[Dialect, Seen]:
         """Return the one incident meant, or say which places could be meant."""
+        if reference.place is None and reference.number is None and reference.id is not None:
+            return await self._anywhere(reference.id)
         dialect = self._place_of(reference)
         if reference.id is not None:
             return dialect, await self.read(dialect, reference.id)
@@ -141,21 +143,36 @@ class Link:
         """Let go of connections."""
         await self.driver.close()
 
+    async def _anywhere(self, id: str) -> tuple[Dialect, Seen]:
+        """Return the incident of this id, from whichever of the places it is in."""
+        for dialect in self.dialects.values():
+            try:
+                return dialect, await self.read(dialect, id)
+            except Missing:
+                continue
+        raise Missing(f"no incident {id} in {', '.join(self.dialects)}")
+
     def _place_of(self, reference: Reference) -> Dialect:
         if reference.place is None:
             if len(self.dialects) == 1:
                 return next(iter(self.dialects.values()))
             candidates = ", ".join(f"{name}#{reference.number}" for name in self.dialects)
             raise Asked(
-                f"{reference.number or reference.id} could be in any of "
-                f"{len(self.dialects)} places",
+                f"{reference.number} could be in any of {len(self.dialects)} places",
                 hint=f"write one of: {candidates}",
             )
         wanted = reference.place.lower()
         for name, dialect in self.dialects.items():
             place = dialect.place
+            if reference.plane == "defender" and self.dialect != "graph":
+                break
             if wanted in (name.lower(), place.path.lower(), (place.tenant_id or "").lower()):
                 return dialect
+        if reference.plane == "defender" and self.dialect != "graph":
+            raise Unknown(
+                f"{reference.place}#{reference.id} is named as Defender names it",
+                hint="ask Defender for it: --dialect graph",
+            )
         raise Unknown(
             f"no place {reference.place!r} in profile {self.profile!r}",
             hint=f"it has: {', '.join(self.dialects)}",

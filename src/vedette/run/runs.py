@@ -13,18 +13,18 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vedette.errors import BadPlan, Unknown, VedetteError
+from vedette.errors import Asked, BadPlan, Refused, Unknown, VedetteError
 from vedette.flow.talk import Intent
-from vedette.flow.update import Again
-from vedette.kql import condition
-from vedette.model import Incident, Plane, instant
+from vedette.flow.update import Again, Rails, unheld
+from vedette.kql import Condition, condition
+from vedette.model import Incident, instant
 from vedette.plan.again import again
 from vedette.plan.done import Done, DoneStep, Outcome
-from vedette.plan.file import digest, opened, sealed
-from vedette.plan.guard import Allowed, check_run, obey
+from vedette.plan.file import digested, opened, sealed
+from vedette.plan.guard import Allowed, check_run, obey, struck_since
 from vedette.plan.plan import Plan, Step, step
-from vedette.plan.undo import reverse
-from vedette.run.apply import Begun, How, Progress, Run
+from vedette.plan.undo import UNDO, reverse
+from vedette.run.apply import Asking, Begun, How, Progress, Run
 from vedette.run.clock import now as the_time
 from vedette.run.clock import plan_name, run_name, stamp
 from vedette.run.link import Link
@@ -74,7 +74,7 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
     """
     if digest is not None and digest.removeprefix("sha256:") != plan.digest.removeprefix("sha256:"):
         raise BadPlan(f"this plan is {plan.digest}, not the one named by --digest")
-    plan, data = _narrowed(plan, data, narrow)
+    plan, data = _narrowed(plan, data, narrow, link)
     unfinished = journal.unfinished(plan.digest)
     if unfinished is not None:
         return await resume(
@@ -83,7 +83,8 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
     check_run(plan, now=now, here=link.scope)
     obey(plan, allowed)
     header = _header(plan, link, allowed, now)
-    run = _run(header, plan, link, journal, how, Begun(), watch)
+    begun = Begun(before=journal.knows(plan.digest))
+    run = _run(header, plan, link, journal, how, begun, watch)
     journal.begin(header, data)
     return await _sit(run, link, journal, run_file, resumed=False)
 
@@ -103,11 +104,23 @@ async def resume(
     written; an expired plan is no hindrance, for a run may last days.
     """
     name = journal.find(name)
+    _resumable(journal, name)
     plan = opened(journal.plan(name))
     check_run(replace(plan, expires="9999-01-01T00:00:00Z"), now=now, here=link.scope)
     journal.resume(name, Sitting(at=stamp(now), host=socket.gethostname(), pid=os.getpid()))
     run = _run(journal.header(name), plan, link, journal, how, _begun(journal, name), watch)
     return await _sit(run, link, journal, run_file, resumed=True)
+
+
+def _resumable(journal: Journal, name: str) -> None:
+    back = journal.undone(name)
+    if back is not None:
+        raise Asked(
+            f"run {name} was taken back by {back}",
+            hint="apply its plan again to do it anew",
+        )
+    if journal.is_finished(name):
+        raise Asked(f"run {name} is finished: there is nothing to go on with")
 
 
 def reversal(link: Link, done: Done, *, now: datetime, by: str) -> tuple[Plan, bytes]:
@@ -129,7 +142,10 @@ def recorded(name: str, journal: Journal) -> Done:
     if name != "last" and (path.suffix == ".json" or os.sep in name):
         if not path.is_file():
             raise Unknown(f"there is no run file {name}")
-        return runfile.read(path)
+        done = runfile.read(path)
+        if done.run == "last":  # a file is somebody's word, and this one is no name
+            raise BadPlan(f"{name}: this run file names no run")
+        return done
     return journal.read(journal.find(name))
 
 
@@ -139,7 +155,9 @@ async def _sit(
     """Carry a run as far as it goes; whatever ends it, the journal and the run file know."""
     already = link.driver.throttled
     if run_file is not None:
-        runfile.write(run_file, journal.done(run.name))
+        run_file = _beside(run_file, run.name)
+        before = journal.steps(run.name) if resumed else ()
+        runfile.write(run_file, journal.done(run.name), before)
     try:
         await run.go()
     finally:
@@ -179,6 +197,7 @@ def _header(plan: Plan, link: Link, allowed: Allowed, now: datetime) -> RunHeade
         pid=os.getpid(),
         allowed=allowed.spelled(),
         planned=len(plan.steps),
+        undoes=plan.source.removeprefix(UNDO) if plan.source.startswith(UNDO) else None,
     )
 
 
@@ -191,29 +210,52 @@ def _run(
     begun: Begun,
     watch: Watch | None,
 ) -> Run:
-    # an undo goes wherever its run went, so no rail holds it
-    merged = how.merged or "merged" in header.allowed or plan.kind == "undo"
     return Run(
         header.run,
         plan,
         link,
         journal,
-        _asking(plan, link),
-        how=replace(how, merged=merged),
+        _asking(plan, link, header.allowed),
+        how=how,
         begun=begun,
         watch=watch,
     )
 
 
-def _asking(plan: Plan, link: Link) -> Callable[[Step], Again]:
-    """Return what asks a step's own condition again, at the time the plan was frozen at."""
+def _asking(plan: Plan, link: Link, words: Mapping[str, str]) -> Asking:
+    """Return what asks steps again: their conditions, at the time the plan was frozen at."""
     frozen = instant(plan.now)
-    asked: dict[str, Callable[[Incident], bool] | None] = {
-        name: condition(text, now=frozen).holds if text else None
+    spoken = "defender" if plan.scope.dialect == "graph" else None
+    asked = {
+        name: condition(text, now=frozen, plane=spoken) if text else None
         for name, text in plan.conditions.items()
     }
-    planes: dict[str, Plane] = {name: d.plane for name, d in link.reaching(plan.scope).items()}
-    return lambda one: again(one, asked[one.because], planes[one.place].same)
+    planes = {name: dialect.plane for name, dialect in link.reaching(plan.scope).items()}
+    allowed, me = Allowed(words=frozenset(words)), {link.principal}
+
+    def again_of(one: Step) -> Again:
+        meant = asked[one.because]
+        return again(one, _here(one, meant) if meant else None, planes[one.place].same)
+
+    def rails_of(one: Step) -> Rails:
+        # one named incident meets no rail, and an undo goes wherever its run went
+        is_named = asked[one.because] is None and len(plan.steps) == 1
+        if is_named or plan.kind != "apply":
+            return unheld
+        return lambda now, after, fields: struck_since(now, after, fields, me, allowed)
+
+    return Asking(again=again_of, rails=rails_of)
+
+
+def _here(one: Step, meant: Condition) -> Callable[[Incident], bool]:
+    """Return the condition, asked with the alias that the plan's own machine uses."""
+
+    def holds(incident: Incident) -> bool:
+        if incident.workspace is not None and incident.workspace != one.place:
+            incident = replace(incident, workspace=one.place)
+        return meant.holds(incident)
+
+    return holds
 
 
 def _begun(journal: Journal, name: str) -> Begun:
@@ -226,18 +268,42 @@ def _begun(journal: Journal, name: str) -> Begun:
     for entry in journal.unsettled(name):
         intent = msgspec.json.decode(entry.body, type=Intent)
         unsettled[entry.step] = (*unsettled.get(entry.step, ()), intent)
-    return Begun(ended=frozenset(ended), unsettled=unsettled)
+    return Begun(ended=frozenset(ended), unsettled=unsettled, before=True)
 
 
-def _narrowed(plan: Plan, data: bytes, places: tuple[str, ...]) -> tuple[Plan, bytes]:
-    """Return the plan with the steps and the rails' word on these places only."""
+def _narrowed(plan: Plan, data: bytes, places: tuple[str, ...], link: Link) -> tuple[Plan, bytes]:
+    """
+    Return the plan with the steps and the rails' word on these places only. They are this
+    machine's aliases; the plan may have others for the same places.
+    """
     if not places:
         return plan, data
-    trips = tuple(trip for trip in plan.verdict.trips if trip.place in places)
-    kept = replace(
-        plan,
-        steps=[raw for raw in plan.steps if step(raw).place in places],
-        verdict=replace(plan.verdict, trips=trips),
+    meant = {link.dialects[name].place.where for name in places}
+    kept = {alias for alias, where in plan.scope.places.items() if where in meant}
+    if not kept:
+        raise Refused(
+            f"the plan has nothing in {', '.join(places)}",
+            hint=f"it is about: {', '.join(plan.scope.places)}",
+        )
+    trips = tuple(trip for trip in plan.verdict.trips if trip.place in kept)
+    narrow = digested(
+        replace(
+            plan,
+            steps=[raw for raw in plan.steps if step(raw).place in kept],
+            verdict=replace(plan.verdict, trips=trips),
+        )
     )
-    kept = replace(kept, digest=digest(kept))
-    return kept, sealed(kept)
+    return narrow, sealed(narrow)
+
+
+def _beside(path: Path, run: str) -> Path:
+    """Return where a run's file goes: where it was asked for, unless another's is there."""
+    if not path.exists():
+        return path
+    try:
+        is_ours = runfile.read(path).run == run
+    except BadPlan:
+        is_ours = False
+    return (
+        path if is_ours else path.with_name(f"{path.name.removesuffix('.run.json')}.{run}.run.json")
+    )

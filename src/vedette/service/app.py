@@ -30,8 +30,10 @@ from vedette.service import environment, sample
 from vedette.service.cast import settled
 from vedette.service.folder import claim, opened, private
 from vedette.service.trust import Trust, trusted
+from vedette.service.versions import PLAIN
 from vedette.service.world import World
 from vedette.wire.http import Call, Reply
+from vedette.wire.problems import Fault
 
 MOST_BYTES = 8 * 1024 * 1024
 _PATIENCE = 2.0
@@ -121,7 +123,7 @@ class Service:
             traceback.print_exc()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            replies = [_BROKEN] * len(waiting)
+            replies = [_broken(call) for call, _ in waiting]
         for (_, answered), reply in zip(waiting, replies, strict=True):
             if not answered.done():
                 answered.set_result(reply)
@@ -133,7 +135,7 @@ class Service:
             raise
         except Exception:  # noqa: BLE001  # one call's bug is not the others' end
             traceback.print_exc()
-            return _BROKEN
+            return _broken(call)
 
     async def _deliver(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         headers = {"server": "vedette", "date": self._dated(), **reply.headers}
@@ -158,11 +160,11 @@ class Service:
         return self._date
 
 
-_BROKEN = Reply(
-    status=500,
-    headers={"content-type": "application/json; charset=utf-8"},
-    body=b'{"error":{"code":"InternalServerError","message":"Internal server error."}}',
-)
+def _broken(call: Call) -> Reply:
+    """Return what a call hears that met a bug of ours; nothing of the call is trusted to be well."""
+    plain = f"api-version={PLAIN}" in call.url.partition("?")[2].lower().split("&")
+    fault = Fault(500, "InternalServerError", "Internal server error.")
+    return fault.reply("2023-01-01" if plain else "arm")
 
 
 def _request(*arguments: Any) -> web.BaseRequest:
@@ -234,7 +236,8 @@ async def serve(
 ) -> int:
     """
     Serve the world in this folder, which is made and filled first where there is none, from
-    `ready` until `until` (which is given the clients' variables) ends; return what it returned. The service's clock starts at `now` and goes on from there.
+    `ready` until `until` (which is given the clients' variables) ends; return what it returned.
+    The service's clock starts at `now` and goes on from there; a new world is one of `now`.
     """
     if not anywhere and not is_loopback(host):
         raise Asked(
@@ -245,7 +248,7 @@ async def serve(
     with ExitStack() as held:
         held.callback(claim(folder).release)
         connection = held.enter_context(closing(opened(folder)))
-        _inhabited(connection, count, seed, clock())
+        _inhabited(connection, count, seed, now or clock())
         trust = trusted(folder, datetime.now(UTC))
         bound = "127.0.0.1" if host == "localhost" else host
         service = Service(World(connection), trust, clock=clock, host=bound, port=port)
@@ -356,8 +359,9 @@ def _on(interrupt: signal.Signals, act: Callable[[], None]) -> None:
 async def _command(
     command: Sequence[str], variables: Mapping[str, str], stopped: asyncio.Event
 ) -> int:
+    environ = environment.within(os.environ, variables)
     try:
-        child = await asyncio.create_subprocess_exec(*command, env={**os.environ, **variables})
+        child = await asyncio.create_subprocess_exec(*command, env=environ)
     except OSError as error:
         raise Asked(f"cannot run {command[0]}: {error.strerror}") from error
     ended, told = asyncio.ensure_future(child.wait()), asyncio.ensure_future(stopped.wait())

@@ -50,6 +50,15 @@ def variables(
     }
 
 
+def within(environ: Mapping[str, str], values: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the environment of a command that is run here: these variables, and nothing of
+    vedette's own that was set outside, nor a settings file, leads it to another service.
+    """
+    outside = {name: value for name, value in environ.items() if not name.startswith("VEDETTE_")}
+    return {**outside, **values, "VEDETTE_PROFILE": "environment"}
+
+
 def described(
     connection: sqlite3.Connection, url: str, *, authority: str, bundle: str, process: int
 ) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from vedette.errors import Asked, Failed, Unknown
+from vedette.errors import Asked, Failed, Overtaken, Unknown
 from vedette.plan.done import Done, DoneStep, Outcome
 from vedette.plan.plan import Plan
 from vedette.store.lock import Lock
@@ -82,7 +82,10 @@ class Journal:
     # Writing.
 
     def begin(self, header: RunHeader, plan: bytes) -> None:
-        """Write down that a run begins, with the plan file it carries out, and hold it."""
+        """
+        Write down that a run begins, with the plan file it carries out, and hold it. Raises
+        Overtaken where another process has begun this plan and not finished it.
+        """
         who = Sitting(at=header.started, host=header.host, pid=header.pid)
         lock = self._lock(header.run, who)
         try:
@@ -90,6 +93,7 @@ class Journal:
             packed = zlib.compress(plan, 1)
             head = root(told, packed)
             with self._told(), self._writing():
+                self._alone(header.plan_digest)
                 cursor = self._db.execute(
                     "INSERT INTO runs (run, plan_digest, header, plan, head, length)"
                     " VALUES (?, ?, ?, ?, ?, 0)",
@@ -175,7 +179,10 @@ class Journal:
         raise Unknown(f"{name!r} begins more than one run", hint=f"one of: {', '.join(runs)}")
 
     def unfinished(self, plan_digest: str) -> str | None:
-        """Return the newest run of this plan, if it has something left to do."""
+        """
+        Return the newest run of this plan, if it has something left to do. One that was taken
+        back is over: going on with it would leave half of it.
+        """
         with self._told():
             row = self._db.execute(
                 "SELECT header, totals FROM runs WHERE plan_digest = ?"
@@ -184,7 +191,32 @@ class Journal:
             ).fetchone()
             if row is None or (ran := _ran(*row)).is_finished:
                 return None
-            return ran.header.run
+        return None if self.undone(ran.header.run) else ran.header.run
+
+    def undone(self, run: str) -> str | None:
+        """Return the newest run that takes this one back, if there is one."""
+        with self._told():
+            found = self._db.execute(
+                "SELECT header FROM runs WHERE number > (SELECT number FROM runs WHERE run = ?)"
+                " ORDER BY number DESC",
+                (run,),
+            )
+            headers = (_HEADER.decode(told) for (told,) in found)
+            return next((one.run for one in headers if one.undoes == run), None)
+
+    def is_finished(self, run: str) -> bool:
+        """Whether nothing of the run is left to do."""
+        with self._told():
+            row = self._db.execute(
+                "SELECT header, totals FROM runs WHERE run = ?", (run,)
+            ).fetchone()
+            return row is not None and _ran(*row).is_finished
+
+    def knows(self, plan_digest: str) -> bool:
+        """Whether this plan was ever begun here."""
+        with self._told():
+            found = self._db.execute("SELECT 1 FROM runs WHERE plan_digest = ?", (plan_digest,))
+            return found.fetchone() is not None
 
     def runs(self, limit: int = 20) -> tuple[Ran, ...]:
         """Return the newest runs, newest first."""
@@ -251,8 +283,8 @@ class Journal:
         reads the steps follows the chain, which these ends are part of.
         """
         number, told, _, _, length = self._row(run)
-        header = _HEADER.decode(told)
         with self._told():
+            header = _HEADER.decode(told)
             ends = [
                 (place, _TOTALS.decode(body))
                 for place, body in self._db.execute(
@@ -283,6 +315,14 @@ class Journal:
         self._waiting.append((held.number, held.length, kind, *at, body, held.head))
         held.length += 1
 
+    def _alone(self, plan_digest: str) -> None:
+        other = self.unfinished(plan_digest)
+        if other is not None:
+            raise Overtaken(
+                f"run {other} of this plan has begun and is not finished",
+                hint=f"go on with it: vedette resume {other}",
+            )
+
     def _lock(self, run: str, who: Sitting) -> Lock:
         return Lock(self._path.parent / "locks", run, who, of=f"run {run}")
 
@@ -310,10 +350,11 @@ class Journal:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -33,7 +33,8 @@ class Kind(IntEnum):
 class RunHeader(Struct, frozen=True, kw_only=True):
     """
     What a run is, as known when it begins. `plan` is the plan's id, `plan_digest` its
-    digest, `allowed` the rails it was let through, `planned` how many steps it has.
+    digest, `allowed` the rails it was let through, `planned` how many steps it has, and
+    `undoes` the run it takes back.
     """
 
     run: str
@@ -47,6 +48,7 @@ class RunHeader(Struct, frozen=True, kw_only=True):
     pid: int
     allowed: dict[str, str] = {}
     planned: int
+    undoes: str | None = None
 
 
 class Sitting(Struct, frozen=True, kw_only=True):
@@ -189,7 +191,8 @@ def _told(of: Stand) -> dict[str, Any]:
     last: Became | None = None
     for last in map(_BECAME.decode, of.outcomes):
         comments += last.comments
-        if last.outcome is Outcome.WRITTEN:
+        if last.outcome is Outcome.WRITTEN or last.after:
+            # a step can fail after its first write: what that wrote was written
             before = {**last.before, **before}
             after = {**after, **last.after}
             etag = last.etag or etag

@@ -16,7 +16,7 @@ from msgspec import Raw, Struct
 from vedette.errors import Garbled
 from vedette.model import Incident, Plane
 from vedette.model.select import Bound
-from vedette.wire.dialect import Page, Place, Said, Seen
+from vedette.wire.dialect import Page, Place, Said, Seen, asked_for
 from vedette.wire.http import Call, Reply, document
 from vedette.wire.links import inside, segment
 from vedette.wire.loose import text
@@ -127,9 +127,9 @@ class Arm:
         """Ask for one incident."""
         return Call(method="GET", url=self._at(id))
 
-    def seen(self, reply: Reply) -> Seen:
-        """Understand one incident."""
-        return self._seen(reply.body, self._of)
+    def seen(self, reply: Reply, id: str | None = None) -> Seen:
+        """Understand one incident; where `id` was asked for, another one is `Garbled`."""
+        return asked_for(id, self._seen(reply.body, self._of), self._of)
 
     def version(self, reply: Reply) -> str | None:
         """Return the etag that a written incident came back with."""
@@ -232,7 +232,7 @@ def opened(reply: Reply, of: str) -> _Envelope:
 
 
 def edited(
-    received: Sequence[Any], gone: Iterable[str], name: Callable[[Any], object]
+    received: Sequence[Any], gone: Iterable[str], name: Callable[[Any], str | None]
 ) -> list[Any]:
     """Return the received entries without those whose name is gone; the rest stay as they are."""
     gone = set(gone)

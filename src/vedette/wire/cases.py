@@ -83,6 +83,7 @@ PLANE = Plane(
     writable=WRITABLE,
     severities=tuple(SEVERITIES),
     statuses=tuple(STATUSES),
+    owners=tuple(_OWNER),
 )
 
 
@@ -212,7 +213,7 @@ def _close_reason(after: Incident) -> str | None:
 
 def _spelled_owner(received: object, owner: Owner | None) -> dict[str, Any]:
     known = received if isinstance(received, dict) else {}
-    if owner and owner.is_somebody and not (owner.object_id or owner.email or owner.name):
+    if owner and owner.is_somebody and not PLANE.can_name(owner):
         raise Asked(
             f"a case cannot be assigned to {owner.upn} by the sign-in name alone",
             hint="an object id, an address or a name is needed",
@@ -224,7 +225,7 @@ def _spelled_owner(received: object, owner: Owner | None) -> dict[str, Any]:
 
 def _spelled_labels(received: object, before: tuple[str, ...], after: tuple[str, ...]) -> list[Any]:
     entries = received if isinstance(received, list) else []
-    kept = edited(entries, {*before} - {*after}, lambda entry: entry)
+    kept = edited(entries, {*before} - {*after}, lambda e: e if isinstance(e, str) else None)
     return [*kept, *(tag for tag in after if tag not in before)]
 
 

@@ -144,6 +144,7 @@ PLANE = Plane(
     ),
     severities=tuple(SEVERITIES),
     statuses=tuple(STATUSES),
+    owners=("upn", "email", "name"),
     collapses={"classification": {Classification.UNDETERMINED.value: None}},
 )
 
@@ -245,10 +246,11 @@ def changes(received: Mapping[str, Any], before: Incident, after: Incident) -> d
         if value != getattr(before, attribute):
             spelled[spoken] = _said(attribute, value, table)
     if after.owner != before.owner:
-        spelled["assignedTo"] = assigned(after.owner)
+        spelled["assignedTo"] = _assigned_to(after.owner)
     if after.tags != before.tags:
-        there = received.get("customTags")
-        kept = [t for t in (there if type(there) is list else ()) if t not in _gone(before, after)]
+        there, gone = received.get("customTags"), {*before.tags} - {*after.tags}
+        entries = there if type(there) is list else ()
+        kept = [entry for entry in entries if type(entry) is not str or entry not in gone]
         spelled["customTags"] = [*kept, *(tag for tag in after.tags if tag not in before.tags)]
     for name, attribute in _UNWRITABLE.items():
         if getattr(after, attribute) != getattr(before, attribute):
@@ -265,10 +267,6 @@ _UNWRITABLE = {
 }
 
 
-def _gone(before: Incident, after: Incident) -> set[str]:
-    return {*before.tags} - {*after.tags}
-
-
 def _said(attribute: str, value: str | None, table: Mapping[str, str]) -> str | None:
     if value is None:
         return UNSET
@@ -277,6 +275,16 @@ def _said(attribute: str, value: str | None, table: Mapping[str, str]) -> str | 
         # Microsoft documents both as values, and neither can be set without harm.
         raise Asked(f"{said!r} is read from Defender and is never written back as {attribute}")
     return said
+
+
+def _assigned_to(owner: Owner | None) -> str | None:
+    if owner and owner.is_somebody and not PLANE.can_name(owner):
+        # null would unassign
+        raise Asked(
+            f"nobody can be assigned in Defender by the object id alone ({owner.object_id})",
+            hint="a sign-in name, an address or a name is needed",
+        )
+    return assigned(owner)
 
 
 def assigned(owner: Owner | None) -> str | None:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from vedette.errors import Garbled
 from vedette.model import Incident, Plane
 from vedette.model.select import Bound
 from vedette.wire.http import Call, Reply
@@ -42,6 +43,16 @@ class Seen(Struct, frozen=True, kw_only=True):
 
     incident: Incident
     document: bytes
+
+
+def asked_for(id: str | None, seen: Seen, of: str) -> Seen:
+    """Return what was seen; raise `Garbled` where it is not the incident with this id."""
+    if id is not None and seen.incident.id.casefold() != id.casefold():
+        raise Garbled(
+            f"{of}: incident {id} was asked for, and another one came",
+            hint="nothing was written to either; a proxy may have mixed up its answers",
+        )
+    return seen
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -83,8 +94,8 @@ class Dialect(Protocol):
     def read(self, id: str) -> Call:
         """Ask for one incident."""
 
-    def seen(self, reply: Reply) -> Seen:
-        """Understand one incident."""
+    def seen(self, reply: Reply, id: str | None = None) -> Seen:
+        """Understand one incident; where `id` was asked for, another one is `Garbled`."""
 
     def version(self, reply: Reply) -> str | None:
         """Return the version a written incident came back with; None where it says none."""

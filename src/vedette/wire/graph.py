@@ -32,7 +32,7 @@ from vedette.wire.defender import (
     decode,
     encode,
 )
-from vedette.wire.dialect import Page, Place, Said, Seen
+from vedette.wire.dialect import Page, Place, Said, Seen, asked_for
 from vedette.wire.http import Call, Reply, document
 from vedette.wire.links import inside, segment
 from vedette.wire.loose import text
@@ -108,9 +108,9 @@ class Graph:
         """Ask for one incident with the alerts behind it."""
         return self._get(f"{self._url}/{segment(id)}?$expand=alerts")
 
-    def seen(self, reply: Reply) -> Seen:
-        """Understand one incident."""
-        return self._seen(reply.body)
+    def seen(self, reply: Reply, id: str | None = None) -> Seen:
+        """Understand one incident; where `id` was asked for, another one is `Garbled`."""
+        return asked_for(id, self._seen(reply.body), self._of)
 
     def version(self, reply: Reply) -> str | None:
         """Return when the incident was changed last, which is all that tells versions apart."""

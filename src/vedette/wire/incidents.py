@@ -30,7 +30,6 @@ from vedette.wire.dialect import Place
 from vedette.wire.sentinel import (
     OWNER,
     PLANE,
-    PLANE_ONBOARDED,
     REASONS,
     SENTINEL,
     TEXTS,
@@ -43,7 +42,7 @@ API_VERSION = "2025-09-01"
 
 
 class Incidents(Arm):
-    """Sentinel's incidents in one workspace; `onboarded` where Defender looks after them."""
+    """Sentinel's incidents in one workspace."""
 
     def __init__(
         self,
@@ -51,11 +50,10 @@ class Incidents(Arm):
         *,
         api_version: str = API_VERSION,
         update: Literal["put", "patch"] = "put",
-        onboarded: bool = False,
     ) -> None:
         super().__init__(
             place,
-            PLANE_ONBOARDED if onboarded else PLANE,
+            PLANE,
             "incidents",
             api_version=api_version,
             decode=decode,
@@ -306,7 +304,6 @@ def spell_comment(
 __all__ = [
     "API_VERSION",
     "PLANE",
-    "PLANE_ONBOARDED",
     "Incidents",
     "arm_id",
     "body",

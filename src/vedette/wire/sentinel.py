@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from msgspec.structs import replace
-
 from vedette.errors import Asked
 from vedette.model import (
     Classification,
@@ -87,13 +85,9 @@ PLANE = Plane(
     writable=WRITABLE,
     severities=tuple(SEVERITIES),
     statuses=tuple(STATUSES),
-)
-
-# https://learn.microsoft.com/azure/sentinel/microsoft-365-defender-sentinel-integration:
-# Defender has no counterpart of incorrect alert logic, so it comes back as inaccurate data.
-PLANE_ONBOARDED = replace(
-    PLANE,
-    collapses={"reason": {Reason.INCORRECT_ALERT_LOGIC.value: Reason.INACCURATE_DATA.value}},
+    # https://learn.microsoft.com/azure/sentinel/microsoft-365-defender-sentinel-integration:
+    # Defender has no counterpart of incorrect alert logic, so it comes back as inaccurate data.
+    mirrored={"reason": {Reason.INCORRECT_ALERT_LOGIC.value: Reason.INACCURATE_DATA.value}},
 )
 
 
@@ -166,8 +160,9 @@ def _xdr(place: Place, id: str | None) -> str | None:
     return f"{place.tenant}/xdr#{id}" if id and place.tenant else id and f"xdr#{id}"
 
 
-def _label(entry: object) -> object:
-    return entry.get("labelName") if type(entry) is dict else entry
+def _label(entry: object) -> str | None:
+    named = entry.get("labelName") if type(entry) is dict else entry
+    return named if type(named) is str else None
 
 
 def _labels(value: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
