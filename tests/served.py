@@ -169,7 +169,8 @@ class Socket(Edge):
         self.context.verify_flags |= ssl.VERIFY_X509_STRICT
         self.service = Service(self.world, trust, clock=clock)
         self.loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self.loop.run_forever)
+        # whatever a test does to it, no thread keeps the process from ending
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
         self._run(self.service.start())
         self.url = self.service.url
@@ -200,11 +201,13 @@ class Socket(Edge):
 
     def close(self):
         self._wire.close()
-        self._run(self.service.stop())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join(20)
-        self.loop.close()
-        super().close()
+        try:
+            self._run(self.service.stop())
+        finally:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join(20)
+            self.loop.close()
+            super().close()
 
 
 _SAFE = "%/?:@!$&'()*+,;=-._~"

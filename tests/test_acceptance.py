@@ -42,6 +42,25 @@ def test_what_was_planned_is_applied_and_planning_again_finds_nothing(desk):
     assert run(job()).plan.steps == []
 
 
+def test_a_reason_that_defender_gives_back_otherwise_is_not_planned_again(tmp_path):
+    """Nearly all of soc-eu has a twin in Defender, which knows no incorrect alert logic."""
+
+    async def job():
+        desk = Desk(in_process("sentinel", tmp_path / "world.db"), tmp_path)
+        where, wanted = 'Workspace == "soc-eu" and Severity == "High"', Wanted(close="fp:logic")
+        proposal = await desk.propose(where, wanted)
+        finished = await desk.apply(proposal)
+        assert outcomes(finished) == {"written": len(proposal.plan.steps)}
+        again = await desk.propose(where, wanted)
+        undone = await desk.undo(finished.done)
+        return proposal, again, outcomes(undone)
+
+    proposal, again, undone = run(job())
+    assert any("comes back from sentinel as" in note for note in proposal.plan.verdict.notes)
+    assert again.plan.steps == []
+    assert undone == {"written": len(proposal.plan.steps)}
+
+
 def test_undo_brings_every_field_back(desk):
     async def job():
         before = await desk.everything()

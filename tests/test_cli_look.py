@@ -67,12 +67,52 @@ def test_a_condition_that_is_none_is_refused_with_its_place(vedette):
     assert "High" in (ended.error["hint"] or "") + ended.error["message"]
 
 
+def explained(vedette, where, *words):
+    ended = vedette("list", "--where", where, "--explain", *words)
+    assert ended.code == 0, ended.err
+    return [line.strip() for line in ended.out.splitlines()]
+
+
 def test_explain_says_what_the_service_is_asked(vedette):
-    ended = vedette("list", "--where", 'Severity == "High" and Title has "x"', "--explain")
-    assert ended.code == 0
-    lines = [line.strip() for line in ended.out.splitlines()]
+    lines = explained(vedette, 'Severity == "High" and Title has "x"')
     assert "the service narrows" in lines[lines.index('Severity == "High"') + 1]
     assert "narrow" not in lines[lines.index('Title has "x"') + 1]
+    assert lines[-2:] == [
+        "in the dialect sentinel the service is sent",
+        "$filter=properties/severity eq 'High'",
+    ]
+
+
+def test_explain_tells_of_the_dialect_that_is_spoken(vedette):
+    """Graph filters on no number: the list is longer there, and what is found is the same."""
+    where = 'IncidentNumber == 29 and Status == "New"'
+    for dialect, clause in [
+        ("sentinel", "properties/incidentNumber eq 29 and properties/status eq 'New'"),
+        ("cases", "properties/caseNumber eq 29 and properties/status eq 'New'"),
+    ]:
+        lines = explained(vedette, where, "--dialect", dialect)
+        assert lines[-1] == f"$filter={clause}"
+        assert "the service narrows" in lines[lines.index("IncidentNumber == 29") + 1]
+    lines = explained(vedette, where, "--dialect", "graph")
+    assert lines[-1] == "$filter=status eq 'active'"
+    said = lines[lines.index("IncidentNumber == 29") + 1]
+    assert said == "asked here: graph has no filter for it"
+
+
+def test_explain_in_json_says_the_same(vedette):
+    words = ("list", "--where", "IncidentNumber == 29", "--explain", "--dialect", "graph", "--json")
+    told = vedette(*words).json
+    assert (told["dialect"], told["filter"]) == ("graph", None)
+    assert [one["pushed"] for one in told["conjuncts"]] == [False]
+    assert explained(vedette, 'Title has "x"')[-1] == "no $filter: the whole list is read"
+
+
+def test_a_condition_may_ask_who_changed_it_last_where_that_is_told(vedette):
+    words = ("--where", 'ModifiedBy has "a"', "--json")
+    assert vedette("list", "--dialect", "graph", *words).code == 0
+    planned = vedette("plan", "--dialect", "graph", "--add-tag", "x", *words)
+    assert planned.code in (0, 10), planned.err
+    assert vedette("list", *words).error["code"] == "BadCondition"
 
 
 def test_a_condition_that_may_not_mean_what_it_says_is_warned_of(vedette):

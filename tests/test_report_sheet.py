@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 from io import StringIO
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,54 @@ def test_a_drawn_table_is_cut_to_its_width():
     told = drawn(["key", "title"], [("soc-eu#1", "x" * 200)], wide=40, colour=False)
     assert max(map(len, told.splitlines())) == 40
     assert told.splitlines()[-1].endswith("…")
+
+
+LIST = ("key", "severity", "status", "owner", "created", "title")
+LONG = (
+    "contoso-soc-eu#4711",
+    "Informational",
+    "Active",
+    "linda@contoso.example",
+    "2026-11-22 07:00:00Z",
+    "Multi-stage incident involving execution on one endpoint",
+)
+
+
+def listed(wide):
+    told = drawn(LIST, [LONG], wide=wide, colour=False, keep=("key", "title"), gives="title")
+    head, _, row, *below = told.splitlines()
+    assert max(map(len, (head, row))) <= wide
+    return head.split(), row, below
+
+
+@pytest.mark.parametrize(
+    ("wide", "left"),
+    [
+        (160, []),
+        (110, []),
+        (80, ["created"]),
+        (40, ["severity", "status", "owner", "created"]),
+    ],
+)
+def test_the_key_is_never_cut_whatever_the_terminal(wide, left):
+    """The title gives way first; then columns are left out from the right, and named."""
+    head, row, below = listed(wide)
+    assert head == [name for name in LIST if name not in left]
+    assert row.startswith("contoso-soc-eu#4711  ")
+    assert row.endswith("…") is (wide < 140)
+    assert below == ([f"no room for {', '.join(left)}"] if left else [])
+
+
+def test_a_key_that_is_wider_than_the_terminal_stands_alone_and_whole():
+    told = drawn(LIST, [LONG], wide=20, colour=False, keep=("key", "title"), gives="title")
+    assert told.splitlines()[2] == "contoso-soc-eu#4711"
+    told = drawn(LIST, [LONG], wide=10, colour=False, keep=("key", "title"), gives="title")
+    assert told.splitlines()[2] == "contoso-soc-eu#4711"
+
+
+def test_what_is_left_out_leaves_its_room_to_the_title():
+    _, row, _ = listed(80)
+    assert len(row) == 80
 
 
 def test_columns_are_aligned_by_what_a_terminal_shows():

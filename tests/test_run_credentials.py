@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from authority import (
 )
 from vedette.errors import BadSettings, SignIn
 from vedette.run.choice import local
-from vedette.run.credentials import from_environment
+from vedette.run.credentials import _Threaded, from_environment
 from vedette.run.profile import (
     Az,
     Certificate,
@@ -205,6 +206,68 @@ def test_a_device_code_is_told_to_the_person_and_then_gets_a_token(authority, mo
     assert asyncio.run(talk()) == ("by-hand", "by-hand")
     assert told == ["to sign in, open https://x/dev and enter the code ABCD"]
     assert authority.forms[1]["device_code"] == "d"
+
+
+class Person:
+    """A credential that blocks until somebody has signed in, or refuses."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.asked = asyncio.Event()
+        self.signed_in = threading.Event()
+        self.refusal: Exception | None = None
+
+    def get_token(self, scope, **_):
+        self.loop.call_soon_threadsafe(self.asked.set)
+        assert self.signed_in.wait(10)
+        if self.refusal is not None:
+            raise self.refusal
+        return f"token for {scope}"
+
+
+def test_a_command_that_is_stopped_does_not_wait_for_a_person_to_sign_in():
+    async def stopped():
+        person = Person()
+        waiting = asyncio.create_task(_Threaded(person).get_token("s"))
+        await person.asked.wait()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        return person
+
+    person = asyncio.run(stopped())  # the loop ends while the thread is still under way
+    (thread,) = (one for one in threading.enumerate() if one.name == "sign-in")
+    assert thread.daemon, "nor does the program wait for it"
+    person.signed_in.set()
+    thread.join()
+
+
+def test_what_becomes_of_the_sign_in_is_told_to_who_waits():
+    async def talk():
+        person = Person()
+        person.signed_in.set()
+        granted = await _Threaded(person).get_token("s")
+        person.refusal = ValueError("expired")
+        with pytest.raises(ValueError, match="expired"):
+            await _Threaded(person).get_token("s")
+        return granted
+
+    assert asyncio.run(talk()) == "token for s"
+
+
+def test_who_stopped_waiting_is_told_nothing():
+    async def talk():
+        person = Person()
+        waiting = asyncio.create_task(_Threaded(person).get_token("s"))
+        await person.asked.wait()
+        waiting.cancel()
+        person.signed_in.set()
+        for thread in [one for one in threading.enumerate() if one.name == "sign-in"]:
+            thread.join()
+        await asyncio.sleep(0)
+        return waiting.cancelled()
+
+    assert asyncio.run(talk())
 
 
 @pytest.mark.parametrize(

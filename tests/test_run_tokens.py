@@ -134,6 +134,31 @@ def test_a_claims_challenge_is_passed_on_though_the_token_at_hand_is_good():
     asyncio.run(talk())
 
 
+def test_however_many_are_challenged_at_once_one_request_answers_the_challenge():
+    async def talk():
+        bank = Bank()
+        source = bank.source()
+        await source.token(ARM)
+        challenged = [source.token(ARM, fresh=True, claims="{}") for _ in range(64)]
+        assert {*await asyncio.gather(*challenged)} == {"token-2"}
+        assert len(bank.asked) == 2
+
+    asyncio.run(talk())
+
+
+def test_another_challenge_and_the_same_one_later_are_asked_again():
+    async def talk():
+        bank = Bank()
+        source = bank.source()
+        claims = ('{"a":1}', '{"b":1}')
+        first = await asyncio.gather(*(source.token(ARM, claims=one) for one in claims))
+        assert first == ["token-1", "token-2"]
+        assert await source.token(ARM, claims=claims[1]) == "token-3"
+        assert [asked for _, asked in bank.asked] == [*claims, claims[1]]
+
+    asyncio.run(talk())
+
+
 @pytest.mark.parametrize(
     ("code", "said"),
     [

@@ -90,10 +90,25 @@ def test_what_was_set_outside_leads_no_command_elsewhere(tmp_path, capfd, monkey
     assert said == f"environment {json.loads(err)['url']}", "no settings file comes first"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="sh is needed")
+def test_reading_service_env_leads_to_the_service_whatever_the_shell_had_chosen(tmp_path):
+    assert served(tmp_path / "w", "true")[0] == 0
+    told = subprocess.run(
+        ["sh", "-c", '. ./service.env; echo "$VEDETTE_PROFILE"'],
+        cwd=tmp_path / "w",
+        env={**os.environ, "VEDETTE_PROFILE": "local"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "environment\n"
+
+
 def world(folder):
     """Everything in a world but its secrets, which are drawn by lot."""
     with contextlib.closing(sqlite3.connect(folder / "world.sqlite")) as connection:
-        return "\n".join(one for one in connection.iterdump() if "secret" not in one)
+        drawn = ('INSERT INTO "app"', 'INSERT INTO "signing"')
+        return "\n".join(one for one in connection.iterdump() if not one.startswith(drawn))
 
 
 def test_the_same_time_and_seed_make_the_same_world_to_the_byte(tmp_path):
@@ -275,6 +290,7 @@ PLAIN = "2023-01-01"
     ],
 )
 def test_one_version_says_what_is_wrong_in_its_own_words(it, status, said):
+    it.arm("GET", "/incidents")
     it.cause(Trouble(status=status, headers={"retry-after": "3"}))
     told = it.arm("GET", "/incidents", version=PLAIN)
     assert (told.status, told.message) == (status, said)
@@ -302,6 +318,21 @@ def test_a_body_that_is_too_long_is_refused_and_the_service_goes_on(it):
         assert it.arm("PUT", "/incidents/one", b"x" * 9_000_000).status == 413
     it._wire.close()
     assert it.arm("GET", "/incidents").status == 200
+
+
+def test_a_connection_that_was_closed_already_is_no_obstacle_to_stopping(it):
+    """Python 3.11.2 trips over a TLS transport that was closed twice."""
+    it.arm("GET", "/incidents")
+    it._run(_closed_twice(it.service))
+    it._wire.close()
+    assert it.service.url == it.url
+
+
+async def _closed_twice(service):
+    for one in service._runner.server.connections:
+        one.transport.close()
+        one.transport.close()
+    await service.stop()
 
 
 # ---- certificates

@@ -182,7 +182,7 @@ async def _answers(url: str) -> bool:
         there = urlsplit(url)
         async with asyncio.timeout(_KNOCK):
             _, writer = await asyncio.open_connection(there.hostname, there.port)
-    except (OSError, ValueError, TimeoutError):
+    except (OSError, ValueError):
         return False
     writer.close()
     return True

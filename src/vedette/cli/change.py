@@ -95,7 +95,7 @@ def plan(
     It ends with 10 when there is something to do, with 0 when there is not. With --json it
     prints the plan file's content.
     """
-    chosen = _selection(incidents, where)
+    chosen = _selection(target, incidents, where)
     if file is not None:
         files.check(file)
     with Watch(quiet=target.as_json) as watch:
@@ -179,7 +179,7 @@ def update(
 
     At a terminal it shows the plan and asks. Anywhere else it needs --yes.
     """
-    chosen = _selection(incidents, where)
+    chosen = _selection(target, incidents, where)
     ask_somebody(yes=yes)
 
     async def go(watch: Watch) -> tuple[Proposal, Finished | None]:
@@ -259,13 +259,13 @@ def narrowed(target: Target, link: Link) -> tuple[str, ...]:
     return link.named(target.workspaces, target.tenants)
 
 
-def _selection(incidents: tuple[str, ...], where: str | None) -> Selection:
+def _selection(target: Target, incidents: tuple[str, ...], where: str | None) -> Selection:
     if incidents and where is not None:
         raise Asked("incidents and --where exclude each other")
     if not incidents and where is None:
         raise Asked("nothing is selected", hint="give --where, --where-file or incident keys")
     return Selection(
-        condition=asked(where) if where is not None else None,
+        condition=asked(target, where) if where is not None else None,
         references=tuple(reference(one) for one in incidents),
     )
 

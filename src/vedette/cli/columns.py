@@ -45,5 +45,6 @@ def columns(*, as_json: bool) -> int:
     if wide is None:
         output.answer(aligned(header, rows))
     else:
-        output.answer(drawn(header, rows, wide=wide, colour=output.is_colourful()))
+        keep, colour = ("column", "meaning"), output.is_colourful()
+        output.answer(drawn(header, rows, wide=wide, colour=colour, keep=keep))
     return 0

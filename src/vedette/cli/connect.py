@@ -15,9 +15,9 @@ from vedette.cli.progress import Watch
 from vedette.cli.verdict import Stopped
 from vedette.plan.plan import Scope
 from vedette.run import folders
-from vedette.run.choice import choose
+from vedette.run.choice import Choice, choose
 from vedette.run.link import Link
-from vedette.run.profile import Profile
+from vedette.run.profile import DialectName, Profile
 from vedette.run.settings import Settings, load
 from vedette.store.journal import Journal
 
@@ -39,18 +39,27 @@ def profile(target: Target, scope: Scope | None = None) -> Profile:
     Return the connection that is meant. `scope` is what a plan or run was made for: unless
     another profile is named, its own is used where there is one of that name.
     """
+    choice = _choice(target, scope)
+    if choice.note:
+        output.note(f"vedette: {choice.note}")
+    return choice.profile
+
+
+def speaks(target: Target) -> DialectName:
+    """Return the dialect that the chosen connection speaks."""
+    return _choice(target).profile.dialect
+
+
+def _choice(target: Target, scope: Scope | None = None) -> Choice:
     known = settings(target)
     name, dialect = target.profile, target.dialect
     if scope is not None:
         dialect = dialect or scope.dialect
         if name is None and scope.profile in {*known.profiles, "local"}:
             name = os.environ.get("VEDETTE_PROFILE") or scope.profile
-    choice = choose(
+    return choose(
         known, name=name, dialect=dialect, environ=os.environ, terminal=output.is_attended()
     )
-    if choice.note:
-        output.note(f"vedette: {choice.note}")
-    return choice.profile
 
 
 @asynccontextmanager

@@ -68,7 +68,7 @@ def list_(*, target: Target, where: str | None, explain: bool, **typed: Any) -> 
     view = View(**{**typed, "form": typed["form"] or ("json" if target.as_json else "table")})
     _check(view, as_json=target.as_json)
     if explain:
-        return _explain(where, as_json=view.form != "table")
+        return _explain(target, where, as_json=view.form != "table")
     limit = view.limit
     found, failures = carried(_found(target, where, view.sort, limit and limit + 1))
     if view.count:
@@ -116,7 +116,7 @@ def _check(view: View, *, as_json: bool) -> None:
 async def _found(
     target: Target, where: str | None, sort: str | None, limit: int | None
 ) -> tuple[list[Incident], Failures]:
-    bounds, holds = _asked(where)
+    bounds, holds = _asked(target, where)
     order = _names(sort)
     with Watch(quiet=target.as_json) as watch:
         async with linked(target, watch=watch) as link:
@@ -142,28 +142,29 @@ async def _shown(target: Target, name: str, *, comments: bool) -> tuple[Incident
         return seen.incident, [*said]
 
 
-def _asked(where: str | None) -> tuple[tuple[Any, ...], Callable[[Incident], bool]]:
+def _asked(target: Target, where: str | None) -> tuple[tuple[Any, ...], Callable[[Incident], bool]]:
     if where is None:
         return (), lambda _: True
     from vedette.cli.asked import asked  # noqa: PLC0415 - without a condition no grammar is read
 
-    meant = asked(where)
+    meant = asked(target, where)
     return meant.bounds(), meant.holds
 
 
-def _explain(where: str | None, *, as_json: bool) -> int:
+def _explain(target: Target, where: str | None, *, as_json: bool) -> int:
     if where is None:
         raise Asked("--explain goes with --where")
-    from vedette.cli.asked import asked  # noqa: PLC0415 - see _asked
+    from vedette.cli.asked import explained  # noqa: PLC0415 - see _asked
 
-    meant = asked(where)
+    told = explained(target, where)
     if as_json:
-        told = [{"text": c.text, "pushed": c.pushed, "why": c.why} for c in meant.explain()]
-        output.answer(exact({"where": meant.text, "conjuncts": told}, indent=2) + "\n")
+        output.answer(exact(told, indent=2) + "\n")
         return 0
-    out = [meant.text]
-    for conjunct in meant.explain():
-        out += ["", f"  {conjunct.text}", f"    {conjunct.why}"]
+    out = [told["where"]]
+    for one in told["conjuncts"]:
+        out += ["", f"  {one['text']}", f"    {one['why']}"]
+    asks = f"$filter={told['filter']}" if told["filter"] else "no $filter: the whole list is read"
+    out += ["", f"in the dialect {told['dialect']} the service is sent", f"  {asks}"]
     output.answer("\n".join(out) + "\n")
     return 0
 

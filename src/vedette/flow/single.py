@@ -90,7 +90,7 @@ def _read(dialect: Dialect, id: str, key: str, *, tried: bool) -> Talk[Seen | No
             return None
         if reply.status != 200:
             raise problem(reply, key)
-        return dialect.seen(reply)
+        return dialect.seen(reply, id)
     except VedetteError as error:
         if not tried:
             raise

@@ -165,7 +165,7 @@ class _Asked:
             return None
         if reply.status != 200:
             raise problem(reply, wish.key)
-        return self._dialect.seen(reply)
+        return self._dialect.seen(reply, wish.id)
 
     def _decided(self, now: Incident, *, first: bool) -> Ended | _Try:
         wish = self._wish
@@ -212,8 +212,8 @@ class _Asked:
             # tags are sets: what others added or took stays added or taken
             if name != "tags"
             and name in before
-            and not same(name, held[name], before[name])
-            and not same(name, held[name], wanted[name])
+            and not same(name, held[name], before[name], now)
+            and not same(name, held[name], wanted[name], now)
         }
 
     def _differs(self, now: Incident, after: Incident) -> tuple[str, ...]:
@@ -221,7 +221,7 @@ class _Asked:
         if not names:
             return ()
         same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
-        return tuple(name for name in names if not same(name, held[name], wanted[name]))
+        return tuple(name for name in names if not same(name, held[name], wanted[name], now))
 
     def _landed(self, now: Incident, tried: Intent) -> bool:
         """
@@ -232,7 +232,8 @@ class _Asked:
         return any(
             _took(tried.before[name], value, held[name])
             if name == "tags"
-            else same(name, held[name], value) and not same(name, held[name], tried.before[name])
+            else same(name, held[name], value, now)
+            and not same(name, held[name], tried.before[name], now)
             for name, value in tried.after.items()
             if name in tried.before
         )
@@ -245,7 +246,7 @@ class _Asked:
         whole = made.intent if self._ours is None else _merged(self._ours, made.intent)
         theirs = made.theirs
         if not self._dialect.plane.guarded:
-            now = self._dialect.seen(reply).incident
+            now = self._dialect.seen(reply, self._wish.id).incident
             theirs = theirs | values(now, self._differs(now, edited(now, made.edits)))
         return Ended(
             outcome="written",

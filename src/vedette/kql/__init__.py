@@ -33,11 +33,12 @@ __all__ = [
 
 class Conjunct(Struct, frozen=True, kw_only=True):
     """
-    One of the things that must all hold: its text, whether the service is asked to narrow
-    its list by it, and why or why not. It is always asked here too.
+    One of the things that must all hold: its text, the bounds that a service may narrow its
+    list by, whether there are any, and why or why not. It is always asked here too.
     """
 
     text: str
+    bounds: tuple[Bound, ...]
     pushed: bool
     why: str
 
@@ -69,8 +70,9 @@ class Condition(Struct, frozen=True, kw_only=True, eq=False):
         return tuple(self._conjunct(term) for term in bounds.conjuncts(self.node))
 
     def _conjunct(self, term: Node) -> Conjunct:
-        pushed = bool(bounds.bounds_of(term, ticks(self.now)))
-        return Conjunct(text=spell(term), pushed=pushed, why=_PUSHED if pushed else _why(term))
+        found = bounds.bounds_of(term, ticks(self.now))
+        why = _PUSHED if found else _why(term)
+        return Conjunct(text=spell(term), bounds=found, pushed=bool(found), why=why)
 
 
 def condition(text: str, *, now: datetime, plane: str | None = None) -> Condition:

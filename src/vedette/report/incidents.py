@@ -59,7 +59,9 @@ def table(
     header = [name for name, _ in chosen]
     if wide is None:
         return aligned(header, rows)
-    return drawn(header, rows, wide=wide, colour=colour)
+    # the key is what one types, so it is never cut
+    keep = ("key", "title")
+    return drawn(header, rows, wide=wide, colour=colour, keep=keep, gives="title")
 
 
 def as_json(
@@ -144,7 +146,8 @@ def counts(
     rows = [[*group, f"{count:,}"] for group, count in tallied]
     if wide is None:
         return aligned(header, rows)
-    return f"{drawn(header, rows, wide=wide, colour=colour)}{total}\n"
+    told = drawn(header, rows, wide=wide, colour=colour, keep=["count"], gives=by[0])
+    return f"{told}{total}\n"
 
 
 def counts_json(tallied: Sequence[tuple[tuple[object, ...], int]], by: Sequence[str] = ()) -> str:

@@ -153,7 +153,7 @@ def listed(runs: Iterable[Summary], *, wide: int | None = None, colour: bool = F
     ]
     if wide is None:
         return aligned(header, rows)
-    return drawn(header, rows, wide=wide, colour=colour)
+    return drawn(header, rows, wide=wide, colour=colour, keep=["run"])
 
 
 def _summarised(step: DoneStep) -> Summarised:

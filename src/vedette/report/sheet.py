@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from unicodedata import combining, east_asian_width
 
@@ -13,6 +13,8 @@ from vedette.report.words import shown
 Row = Sequence[object]
 
 _LEAST = 10
+_BROAD = 24
+_GAP = 2
 
 
 def aligned(header: Sequence[str], rows: Iterable[Row]) -> str:
@@ -28,28 +30,38 @@ def aligned(header: Sequence[str], rows: Iterable[Row]) -> str:
     )
 
 
-def drawn(header: Sequence[str], rows: Iterable[Row], *, wide: int, colour: bool) -> str:
+def drawn(
+    header: Sequence[str],
+    rows: Iterable[Row],
+    *,
+    wide: int,
+    colour: bool,
+    keep: Sequence[str] = (),
+    gives: str | None = None,
+) -> str:
     """
-    Return a table of at most `wide` columns for a person's terminal. What is too long is cut,
-    the last column first.
+    Return a table of at most `wide` columns for a person's terminal. Where there is no room,
+    the column that `gives` (the last, unless told) is cut, and then columns are left out from
+    the right, and named below. What is to `keep` is never left out, and whole unless it gives.
     """
     # rich costs a tenth of a second, and nobody at a pipe sees it
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - as above
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
 
     texts = [[shown(value) for value in row] for row in rows]
+    fit = _fitted(header, _widest([[*header], *texts]), wide, keep, gives or header[-1])
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name, most in zip(header, _widths([[*header], *texts], wide), strict=True):
-        table.add_column(Text(name), overflow="ellipsis", no_wrap=True, max_width=most)
+    for n, most in fit.items():
+        table.add_column(Text(header[n]), overflow="ellipsis", no_wrap=True, max_width=most)
     for row in texts:
         # a Text is never read as markup, whatever an incident's title says
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(row[n]) for n in fit))
     out = StringIO()
     console = Console(
         file=out,
-        width=wide,
+        width=max(wide, _taken(fit)),
         force_terminal=colour,
         color_system="standard" if colour else None,
         markup=False,
@@ -59,7 +71,9 @@ def drawn(header: Sequence[str], rows: Iterable[Row], *, wide: int, colour: bool
         _environ={},
     )
     console.print(table)
-    return "".join(f"{one.rstrip()}\n" for one in out.getvalue().splitlines())
+    left = ", ".join(name for n, name in enumerate(header) if n not in fit)
+    told = [*out.getvalue().splitlines(), *([f"no room for {left}"] if left else [])]
+    return "".join(f"{one.rstrip()}\n" for one in told)
 
 
 def separated(header: Sequence[str], rows: Iterable[Row]) -> str:
@@ -78,11 +92,31 @@ def width(text: str) -> int:
     return sum(0 if combining(one) else 2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 
-def _widths(texts: Sequence[Sequence[str]], wide: int) -> list[int]:
-    """Return how wide each column may be: the last one gives way to the others."""
-    most = [max(map(width, column)) for column in zip(*texts, strict=True)]
-    between = 2 * (len(most) - 1)
-    return [*most[:-1], max(_LEAST, min(most[-1], wide - sum(most[:-1]) - between))]
+def _widest(texts: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(width, column)) for column in zip(*texts, strict=True)]
+
+
+def _taken(fit: Mapping[int, int]) -> int:
+    return sum(fit.values()) + _GAP * (len(fit) - 1)
+
+
+def _fitted(
+    header: Sequence[str], widest: Sequence[int], wide: int, keep: Sequence[str], gives: str
+) -> dict[int, int]:
+    """Return how wide each column may be, by its place; one that is left out has no place."""
+    fit = dict(enumerate(widest))
+    giving = header.index(gives) if gives in header else len(header) - 1
+    fit[giving] = min(fit[giving], max(_LEAST, wide - (_taken(fit) - fit[giving])))
+    if _taken(fit) > wide:
+        firm = {n for n, name in enumerate(header) if name in keep}
+        fit |= {n: min(fit[n], _BROAD) for n in fit if n not in firm}
+        # what gives is the last to go, and only from beside what is kept whole
+        for n in [*(n for n in reversed(fit) if n not in firm), giving]:
+            if _taken(fit) > wide and len(fit) > 1:
+                fit.pop(n, None)
+    if giving in fit:
+        fit[giving] = min(widest[giving], max(fit[giving], wide - _taken(fit) + fit[giving]))
+    return fit
 
 
 def _flat(value: object) -> object:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -198,8 +200,25 @@ class _Threaded:
 
     async def get_token(self, scope: str, /, *, claims: str | None = None) -> Grant:
         given = {"claims": claims} if claims else {}
-        grant: Grant = await asyncio.to_thread(self._blocking.get_token, scope, **given)
-        return grant
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Grant] = loop.create_future()
+
+        def settle(tell: Callable[[Any], None], what: object) -> None:
+            if not answer.done():
+                tell(what)
+
+        def ask() -> None:
+            tell: Callable[[Any], None] = answer.set_result
+            try:
+                what = self._blocking.get_token(scope, **given)
+            except Exception as error:  # noqa: BLE001 - whoever waits for the answer gets it
+                tell, what = answer.set_exception, error
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(settle, tell, what)
+
+        # not to_thread: its threads are waited for at the end, and a person may take minutes
+        Thread(target=ask, name="sign-in", daemon=True).start()
+        return await answer
 
     async def close(self) -> None:
         self._blocking.close()

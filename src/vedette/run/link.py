@@ -121,7 +121,7 @@ class Link:
         reply = await self.driver.ask(Ask(call=dialect.read(id), of=f"incident {id}"))
         if reply.status != 200:
             raise problem(reply, f"incident {id}")
-        return dialect.seen(reply)
+        return dialect.seen(reply, id)
 
     async def comments(self, dialect: Dialect, id: str) -> list[Said]:
         """Return an incident's comments, all of them."""

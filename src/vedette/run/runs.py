@@ -215,14 +215,14 @@ def _run(
         plan,
         link,
         journal,
-        _asking(plan, link, header.allowed),
+        _asking(plan, link, header.allowed, how),
         how=how,
         begun=begun,
         watch=watch,
     )
 
 
-def _asking(plan: Plan, link: Link, words: Mapping[str, str]) -> Asking:
+def _asking(plan: Plan, link: Link, words: Mapping[str, str], how: How) -> Asking:
     """Return what asks steps again: their conditions, at the time the plan was frozen at."""
     frozen = instant(plan.now)
     spoken = "defender" if plan.scope.dialect == "graph" else None
@@ -235,7 +235,8 @@ def _asking(plan: Plan, link: Link, words: Mapping[str, str]) -> Asking:
 
     def again_of(one: Step) -> Again:
         meant = asked[one.because]
-        return again(one, _here(one, meant) if meant else None, planes[one.place].same)
+        holds = _here(one, meant) if meant else None
+        return again(one, holds, planes[one.place].same, mine=how.on_conflict == "mine")
 
     def rails_of(one: Step) -> Rails:
         # one named incident meets no rail, and an undo goes wherever its run went

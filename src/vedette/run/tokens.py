@@ -83,6 +83,7 @@ class Tokens:
         self._clock = clock
         self._credential: Credential | None = None
         self._kept: dict[str, tuple[str, float]] = {}
+        self._answered: dict[str, str | None] = {}
         self._lock = asyncio.Lock()
 
     def current(self, scope: str) -> str | None:
@@ -101,7 +102,9 @@ class Tokens:
         refused = self._kept.get(scope)
         async with self._lock:
             good = self.current(scope)
-            if good is not None and not claims and (not fresh or self._kept[scope] != refused):
+            renewed = self._kept.get(scope) != refused
+            enough = renewed or not (fresh or claims)
+            if good is not None and enough and (not claims or claims == self._answered[scope]):
                 return good
             grant = await self._asked(scope, fresh=fresh, claims=claims)
         return grant.token
@@ -130,6 +133,7 @@ class Tokens:
         life = grant.expires_on - began
         # A token that lives shorter than the margin is still used for half its life.
         self._kept[scope] = (grant.token, grant.expires_on - min(_MARGIN, life / 2))
+        self._answered[scope] = claims
         return grant
 
 

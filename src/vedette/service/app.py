@@ -17,7 +17,7 @@ import ssl
 import sys
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -93,8 +93,7 @@ class Service:
         self._runner = None
         for transport in left:
             # TLS says goodbye in its own time; who did not answer it by now is left.
-            if transport is not None:
-                transport.abort()
+            _abort(transport)
         await asyncio.sleep(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -176,8 +175,14 @@ def _request(*arguments: Any) -> web.BaseRequest:
 
 
 def _hang_up(request: web.BaseRequest) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+    _abort(request.transport)
+
+
+def _abort(transport: asyncio.WriteTransport | None) -> None:
+    # Python 3.11.2, which is Debian's, trips over a TLS transport that was closed twice.
+    with suppress(AttributeError):
+        if transport is not None:
+            transport.abort()
 
 
 async def _cut(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str], at: int) -> None:

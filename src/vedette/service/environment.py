@@ -40,6 +40,8 @@ def variables(
         "AZURE_CLIENT_SECRET": secret,
         "AZURE_AUTHORITY_HOST": url,
         "AZURE_SUBSCRIPTION_ID": first.subscription,
+        # a profile that the shell had chosen, or a settings file, would lead elsewhere
+        "VEDETTE_PROFILE": "environment",
         "VEDETTE_ARM": url,
         "VEDETTE_GRAPH": url,
         "VEDETTE_RESOURCE_GROUP": first.resource_group,
@@ -56,7 +58,7 @@ def within(environ: Mapping[str, str], values: Mapping[str, str]) -> dict[str, s
     vedette's own that was set outside, nor a settings file, leads it to another service.
     """
     outside = {name: value for name, value in environ.items() if not name.startswith("VEDETTE_")}
-    return {**outside, **values, "VEDETTE_PROFILE": "environment"}
+    return {**outside, **values}
 
 
 def described(

@@ -20,6 +20,7 @@ from msgspec import Raw
 from vedette.errors import BadPlan, Failed
 from vedette.model import Incident
 from vedette.model.change import restored
+from vedette.model.letters import harmless
 from vedette.plan.done import Done, DoneStep
 
 FORMAT = "run/1"
@@ -90,7 +91,7 @@ def _pieces(done: Done, steps: Iterable[DoneStep]) -> Iterator[bytes]:
     hashed = sha256()
     for piece in _canonically(_head(done), (b"\n" + _canonical(one) for one in steps)):
         hashed.update(piece.removeprefix(b"\n"))
-        yield piece
+        yield harmless(piece)
     hashed.update(b"}")
     yield b',"digest":"sha256:%b"}\n' % hashed.hexdigest().encode()
 
