@@ -101,10 +101,14 @@ async def resume(
 ) -> Finished:
     """
     Go on with a run where it stopped. What was under way is looked at before anything is
-    written; an expired plan is no hindrance, for a run may last days.
+    written; an expired plan is no hindrance, for a run may last days. A finished one is told
+    as it is.
     """
     name = journal.find(name)
-    _resumable(journal, name)
+    if journal.is_finished(name):
+        done = journal.read(name)
+        return Finished(done=done, failures={}, stopped=None, run_file=None, resumed=False)
+    _not_undone(journal, name)
     plan = opened(journal.plan(name))
     check_run(replace(plan, expires="9999-01-01T00:00:00Z"), now=now, here=link.scope)
     journal.resume(name, Sitting(at=stamp(now), host=socket.gethostname(), pid=os.getpid()))
@@ -112,15 +116,13 @@ async def resume(
     return await _sit(run, link, journal, run_file, resumed=True)
 
 
-def _resumable(journal: Journal, name: str) -> None:
+def _not_undone(journal: Journal, name: str) -> None:
     back = journal.undone(name)
     if back is not None:
         raise Asked(
             f"run {name} was taken back by {back}",
             hint="apply its plan again to do it anew",
         )
-    if journal.is_finished(name):
-        raise Asked(f"run {name} is finished: there is nothing to go on with")
 
 
 def reversal(link: Link, done: Done, *, now: datetime, by: str) -> tuple[Plan, bytes]:
