@@ -57,6 +57,16 @@ def _machine() -> list[str]:
     return table(["", ""], [[name, fact] for name, fact in facts.items()])
 
 
+_PROOFS = "## Long proofs"
+
+
+def _proofs() -> str:
+    """Return what was written by hand after a `make soak`; this program does not run it."""
+    written = _RESULTS.read_text(encoding="utf-8") if _RESULTS.exists() else ""
+    _, heading, rest = written.partition(_PROOFS)
+    return heading + rest
+
+
 def _load() -> str:
     return f"{os.getloadavg()[0]:.1f}"
 
@@ -77,7 +87,7 @@ def main() -> int:
         f"Load of the machine: {before} before, {_load()} after; it may not have been ours alone."
     )
     head = ["# Results", "", "Written by `make bench`; read [the bench](README.md) first.", ""]
-    report = "\n".join([*head, *_machine(), "", load, "", "\n\n".join(sections), ""])
+    report = "\n".join([*head, *_machine(), "", load, "", "\n\n".join(sections), "", _proofs()])
     _RESULTS.write_text(report, encoding="utf-8")
     print(report)
     return 1 if failed else 0
