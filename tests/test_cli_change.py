@@ -227,7 +227,7 @@ def test_update_of_what_is_so_already_says_so_in_the_same_form(vedette):
     words = ("update", "soc-eu#12", "--add-tag", "x", "--yes", "--json")
     first, second = vedette(*words), vedette(*words)
     assert second.code == 0
-    assert second.json["planned"] == 0
+    assert (second.json["run"], second.json["planned"]) == (None, 0)
     assert second.json.keys() == first.json.keys()
 
 
@@ -311,3 +311,31 @@ def test_a_plan_over_everything_counts_everything(vedette):
     held = [one for one in everything(vedette).values() if "no-automation" in one["tags"]]
     assert len(plan["steps"]) == SAMPLE - len(held)
     assert plan["verdict"]["left_out"] == {"no-automation": len(held)}
+
+
+@pytest.mark.parametrize("command", ["apply", "show-plan"])
+def test_what_is_no_plan_file_is_named_with_the_way_out(vedette, command):
+    def ended(name):
+        told = vedette(command, name)
+        assert told.code == 2
+        return told.err
+
+    assert "a plan is read from a file" in ended("-")
+    assert "none.json: No such file" in ended("none.json")
+    (vedette.folder / "letter.json").write_text("dear friend")
+    assert "letter.json: " in ended("letter.json")
+    assert "vedette plan -o" in ended("letter.json")
+    (vedette.folder / "wide.json").write_text("{}", encoding="utf-16")
+    assert "wide.json: this is UTF-16; save it as UTF-8" in ended("wide.json")
+
+
+def test_a_file_that_cannot_be_written_is_the_callers_to_choose(vedette):
+    words = ("plan", "--where", 'Title has "phish"', "--add-tag", "x", "-o")
+    for place in ("-", "none/plan.json", "x" * 300, "/proc/plan.json", "."):
+        ended = vedette(*words, place)
+        assert (ended.code, ended.out) == (2, ""), place
+        assert f"-o {place}: " in ended.err
+    assert vedette("update", "soc-eu#1", "--add-tag", "x", "--yes").code == 0
+    for place in ("-", "none/run.json", "x" * 300, "/proc/run.json", "."):
+        ended = vedette("show-run", "last", "-o", place)
+        assert (ended.code, ended.out) == (2, ""), place

@@ -9,6 +9,10 @@ import re
 import pytest
 
 from shell import SAMPLE, Shell
+from vedette.service.cast import workspace_path
+from vedette.service.schema import connect
+from vedette.service.trouble import Trouble
+from vedette.service.world import World
 
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
 KEYS = {
@@ -53,6 +57,48 @@ def test_a_condition_from_a_file_or_stdin_is_the_same_condition(vedette):
     assert told
     assert vedette("list", "--where-file", "q.kql", "--json").json == told
     assert vedette("list", "--where-file", "-", "--json", stdin=text).json == told
+
+
+def test_a_condition_in_another_encoding_says_which_and_the_way_out(vedette):
+    (vedette.folder / "q.kql").write_text("1 == 1", encoding="utf-16")
+    ended = vedette("list", "--where-file", "q.kql")
+    assert ended.code == 2
+    assert "q.kql: this is UTF-16; save it as UTF-8" in ended.err
+    (vedette.folder / "q.kql").write_bytes(b'Title == "\xe4"')
+    assert "q.kql: this is no text in UTF-8" in vedette("list", "--where-file", "q.kql").err
+    assert "none.kql: No such file" in vedette("list", "--where-file", "none.kql").err
+
+
+def refused(vedette, at="/", **what):
+    """Let the world refuse reading below these paths."""
+    connection = connect(vedette.folder / "DATA" / "vedette" / "world" / "world.sqlite")
+    connection.execute("BEGIN")
+    World(connection).cause(Trouble(method="GET", path=at, status=403, times=9, **what))
+    connection.execute("COMMIT")
+    connection.close()
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--count",), ("--format", "csv")])
+def test_where_nothing_could_be_read_nothing_is_answered(vedette, form):
+    """An empty list would say that there are no incidents."""
+    refused(vedette)
+    ended = vedette("list", *form)
+    assert (ended.code, ended.out) == (5, "")
+    assert {place for place in ("soc-eu", "soc-us") if place in ended.err} == {"soc-eu", "soc-us"}
+
+
+def test_what_could_be_read_is_answered_and_the_rest_is_named(vedette):
+    refused(vedette, at=workspace_path("soc-us"))
+    ended = vedette("list", "--json")
+    assert ended.code == 5
+    assert {one["workspace"] for one in ended.json} == {"soc-eu"}
+    assert "soc-us" in ended.err
+
+
+def test_a_person_is_told_that_there_are_none(vedette):
+    code, seen = vedette.terminal("list", "--where", 'Title == "no such title"')
+    assert (code, "no incidents" in seen) == (0, True)
+    assert vedette("list", "--where", 'Title == "no such title"').err == ""
 
 
 def test_two_conditions_are_one_too_many(vedette):
@@ -105,6 +151,15 @@ def test_explain_in_json_says_the_same(vedette):
     assert (told["dialect"], told["filter"]) == ("graph", None)
     assert [one["pushed"] for one in told["conjuncts"]] == [False]
     assert explained(vedette, 'Title has "x"')[-1] == "no $filter: the whole list is read"
+
+
+def test_an_incident_named_as_defender_names_it_is_looked_for_there(vedette):
+    one = vedette("list", "--dialect", "graph", "--top", "1", "--json").json[0]
+    for name in (one["key"], one["url"]):
+        ended = vedette("show", name, "--json")
+        assert ended.code == 2
+        assert "--dialect graph" in ended.error["hint"]
+        assert vedette("show", name, "--dialect", "graph", "--json").json["id"] == one["id"]
 
 
 def test_a_condition_may_ask_who_changed_it_last_where_that_is_told(vedette):
@@ -216,10 +271,18 @@ def test_show_with_comments_tells_them(vedette):
     assert text.count("comment by ") == listed["comments"]
 
 
-def test_show_of_nothing_is_not_found(vedette):
+def test_an_incident_that_is_not_there_was_asked_for_wrongly(vedette):
     ended = vedette("show", "soc-eu#999999", "--json")
-    assert (ended.code, ended.out) == (5, "")
-    assert ended.error["code"] == "NotFound"
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.error["code"] == "Unknown"
+    for words in (
+        ("plan", "soc-eu#999999", "--add-tag", "x"),
+        ("delete", "soc-eu#999999", "--yes"),
+        ("comment", "soc-eu#999999", "Hello?"),
+        ("show", "soc-eu/no-such-id"),
+        ("show", "no-such-id"),
+    ):
+        assert vedette(*words).code == 2, words
 
 
 def test_a_bare_number_in_two_workspaces_names_the_candidates(vedette):

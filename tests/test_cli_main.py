@@ -99,6 +99,17 @@ def test_a_plan_finds_its_own_profile_again(nobody):
     assert nobody("undo", "last").code == 0
 
 
+def test_a_plan_for_another_dialect_is_refused_where_the_profile_has_no_such_place(nobody):
+    """Unsafe, and not a mistake in the settings: the plan is from somewhere else."""
+    words = ("-p", "local", "--where", 'Title has "phish"', "--add-tag", "x", "-o", "plan.json")
+    assert nobody("plan", "--dialect", "graph", *words).code == 10
+    (nobody.folder / "vedette.toml").write_text(SETTINGS)
+    ended = nobody("apply", "plan.json", "-p", "soc", "--json")
+    assert (ended.code, ended.error["code"]) == (3, "Refused")
+    assert "made elsewhere" in ended.error["message"]
+    assert "--profile" in ended.error["hint"]
+
+
 def test_a_profile_nobody_configured_is_refused(nobody):
     ended = nobody("list", "-p", "mssp")
     assert ended.code == 2

@@ -118,6 +118,49 @@ def test_runs_are_listed_the_newest_first(vedette):
     assert second["run"] in vedette("runs").out
 
 
+def test_runs_tell_what_they_were_and_how_they_stand(vedette):
+    changed(vedette)
+    assert vedette("undo", "last").code == 0
+    assert vedette("comment", "soc-eu#1", "Seen.").code == 0
+    assert vedette("create", "-w", "soc-eu", "--title", "Drill", "--severity", "Low",
+                   "--yes").code == 0  # fmt: skip
+    assert vedette("undo", "last").code == 0
+    listed = vedette("runs", "--json").json
+    assert [(run["kind"], run["state"]) for run in listed] == [
+        ("undo", "done"),
+        ("create", "taken back"),
+        ("comment", "done"),
+        ("undo", "done"),
+        ("apply", "taken back"),
+    ]
+    assert {run["profile"] for run in listed} == {"local"}
+    assert listed[-1]["undoneBy"] == listed[-2]["run"]
+    assert listed[-2]["undoes"] == listed[-1]["run"]
+    assert not {"workspaces", "steps", "runFile"} & {*listed[0]}, "a list does not tell these"
+
+
+def test_a_run_taken_back_is_not_offered_again_until_that_was_taken_back_too(vedette):
+    run = changed(vedette)["run"]
+    offer = f"vedette undo {run}"
+    assert offer in vedette("show-run", run).out
+    assert vedette("undo", run).code == 0
+    assert offer not in vedette("show-run", run).out
+    assert vedette("undo", "last").code == 0
+    assert offer in vedette("show-run", run).out
+
+
+def test_a_run_taken_back_in_one_workspace_only_is_still_offered(vedette):
+    run = changed(vedette)["run"]
+    assert vedette("undo", run, "-w", "soc-us").code == 0
+    assert f"vedette undo {run}" in vedette("show-run", run).out
+
+
+def test_show_run_names_what_was_written(vedette):
+    keys = [step["key"] for step in changed(vedette)["steps"]]
+    shown = vedette("show-run", "last").out
+    assert [key for key in keys if f"  {key}  " in shown] == keys
+
+
 def test_show_run_gives_the_same_value_as_the_run_itself(vedette):
     run = changed(vedette)
     assert vedette("show-run", "last", "--json").json == run
@@ -150,12 +193,13 @@ def test_titles_stay_out_of_markdown_unless_asked_for(vedette):
     assert title in vedette("show-plan", "plan.json", "--md", "--titles").out
 
 
-def test_resuming_a_finished_run_does_nothing_again(vedette):
+def test_resuming_a_finished_run_does_nothing_again_and_claims_nothing(vedette):
     run = changed(vedette)
     before = vedette("list", "--json").json
     ended = vedette("resume", "last", "--json")
     assert ended.code == 0
     assert (ended.json["run"], ended.json["written"]) == (run["run"], run["written"])
+    assert "gone on with" not in vedette("resume", "last").err
     assert vedette("list", "--json").json == before
 
 

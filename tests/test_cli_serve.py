@@ -71,3 +71,27 @@ def test_without_a_command_it_runs_until_it_is_stopped(nobody):
 def test_a_time_that_is_none_and_a_host_that_others_reach_are_refused(nobody):
     assert nobody.process("serve", "--data", "w", "--now", "soon").returncode == 2
     assert nobody.process("serve", "--data", "w", "--host", "0.0.0.0").returncode == 2
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "soon"])
+def test_a_port_that_there_is_not_is_a_usage_error(nobody, port):
+    ran = nobody.process("serve", "--data", "w", "--port", port)
+    assert ran.returncode == 2
+    assert "--port" in ran.stderr
+
+
+def test_a_world_is_not_kept_where_a_file_is_or_nobody_may_write(nobody):
+    (nobody.folder / "letter").write_text("dear friend")
+    for place in ("letter", "letter/below", "/dev/null/world", "/proc/world"):
+        ran = nobody.process("serve", "--data", place, "--port", "0")
+        assert ran.returncode == 2, ran.stderr
+        assert "no world can be kept in" in ran.stderr
+
+
+def test_a_damaged_world_is_refused_by_name(nobody):
+    world = nobody.folder / "world"
+    world.mkdir()
+    (world / "world.sqlite").write_text("no database, however one looks at it")
+    ran = nobody.process("serve", "--data", "world", "--port", "0")
+    assert ran.returncode == 5
+    assert "world.sqlite: file is not a database" in ran.stderr

@@ -54,7 +54,7 @@ def test_defender_makes_no_incidents(vedette):
 def test_an_incident_is_removed_for_good(vedette):
     ended = vedette("delete", "soc-eu#12", "--yes", "--json")
     assert (ended.code, ended.json["written"]) == (0, 1)
-    assert vedette("show", "soc-eu#12").code == 5
+    assert vedette("show", "soc-eu#12").code == 2
     ended = vedette("undo", "last")
     assert ended.code == 3
     assert "taken back" in ended.err

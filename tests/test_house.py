@@ -108,6 +108,46 @@ def test_no_file_names_the_machine_it_was_written_on():
     assert found == []
 
 
+EXCEPTION = re.compile(r"# (?:noqa|type: ignore)\b(?P<rest>.*)")
+GIVEN = re.compile(r"(?:: [A-Z]+[0-9]+(?:, [A-Z]+[0-9]+)*|\[[a-z-]+\])  ?(?:--?|#) \S.*")
+
+
+def test_every_exception_from_a_rule_says_which_and_why():
+    bare = [
+        f"{named(path)}:{number}"
+        for path in (ROOT / "src").rglob("*.py")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if (found := EXCEPTION.search(line)) and not GIVEN.fullmatch(found["rest"])
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    "asks",
+    [
+        "datetime.datetime.now()",
+        "datetime.datetime.today()",
+        "datetime.date.today()",
+        "time.time()",
+        "random.random()",
+        "uuid.uuid4()",
+    ],
+)
+def test_the_core_cannot_ask_for_the_time_or_for_chance(asks):
+    """It is ruff that refuses: this says that it still does."""
+    program = f"import {asks.partition('.')[0]}\n\nx = {asks}\n"
+    ruff = [sys.executable, "-m", "ruff", "check", "--select", "TID251", "--no-cache"]
+    ran = subprocess.run(
+        [*ruff, "--stdin-filename", "src/vedette/model/x.py", "-"],
+        cwd=ROOT,
+        input=program,
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert "TID251" in ran.stdout, ran.stderr
+
+
 def test_lock_files_name_no_registry():
     """Where packages come from is the installer's to say; what they are is ours."""
     addresses = re.compile(r"://|--(?:index|extra-index|find-links|trusted)|\s@\s")

@@ -12,7 +12,7 @@ from vedette.errors import Denied
 from vedette.model import AddTags, Assign, SetSeverity
 from vedette.model.change import values
 from vedette.plan.done import Outcome
-from vedette.report.runs import STEPS, as_json, exit_code, listed, summary, text
+from vedette.report.runs import STEPS, Line, as_json, exit_code, listed, summary, text
 
 BENS = values(incident(1, owner=BEN), ["owner"])
 RUN = done(
@@ -176,14 +176,54 @@ def test_what_was_deleted_is_not_offered_back():
     assert "undo" not in text(done(done_step(1, Outcome.WRITTEN), kind="delete"))
 
 
-def test_runs_are_listed():
-    assert listed([summary(RUN)]) == (
-        "run              started               planned  written  conflicts  failed  remaining"
-        "  as\n"
-        "r-1122-0716-x7q  2026-11-22 07:16:00Z  9        2        1          1       1"
-        "          ada@contoso.example\n"
+def test_what_was_taken_back_is_not_offered_again():
+    told = text(RUN, undone_by="r-1122-0800-abc")
+    assert "It was taken back by r-1122-0800-abc." in told
+    assert "vedette undo" not in told
+    assert "vedette resume" not in told
+
+
+def test_what_was_written_is_named_where_that_is_asked_for():
+    assert "Written 2:" not in text(RUN)
+    assert "Written 2:\n  soc-eu#1  Port scan" in text(RUN, written=True)
+    many = done(*(done_step(number, Outcome.WRITTEN) for number in range(1, 26)))
+    assert "soc-eu#21" not in text(many, written=True)
+    assert "… and 5 more (--all shows them)" in text(many, written=True)
+    assert "soc-eu#25" in text(many, written=True, all=True)
+    assert "Written" not in text(done(done_step(1, Outcome.ALREADY)), written=True)
+
+
+def in_a_line(run="r-1122-0716-x7q", principal="ada@contoso.example"):
+    return Line(
+        run=run,
+        kind="apply",
+        state="taken back",
+        undoes=None,
+        undone_by="r-1122-0800-abc",
+        profile="mssp",
+        planned=9,
+        written=2,
+        already=1,
+        skipped=2,
+        conflicts=1,
+        gone=1,
+        failed=1,
+        remaining=1,
+        principal=principal,
+        started="2026-11-22T07:16:00Z",
+        ended=None,
+        throttled_seconds=0.0,
     )
-    assert "r-1122-0716-x7q" in listed([summary(RUN)], wide=100)
+
+
+def test_runs_are_listed():
+    assert listed([in_a_line()]) == (
+        "run              kind   state       started               profile  planned  written"
+        "  conflicts  failed  as\n"
+        "r-1122-0716-x7q  apply  taken back  2026-11-22 07:16:00Z  mssp     9        2      "
+        "  1          1       ada@contoso.example\n"
+    )
+    assert "r-1122-0716-x7q" in listed([in_a_line()], wide=100)
 
 
 @given(HOSTILE)
@@ -193,6 +233,7 @@ def test_no_text_in_a_run_harms_its_reader(evil):
         done_step(2, Outcome.CONFLICT, theirs={"title": evil}, title=evil),
     ]
     run = done(*steps, principal=evil)
-    told = [text(run, run_file=evil, failures={evil: evil}), listed([summary(run)])]
+    told = [text(run, run_file=evil, failures={evil: evil}, written=True)]
+    told.append(listed([in_a_line(run=evil, principal=evil)]))
     told.append(as_json(summary(run)))
     assert not [one for report in told for one in report if steers(one) and one != "\n"]

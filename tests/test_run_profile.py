@@ -91,3 +91,11 @@ def test_a_tenant_is_spoken_to_as_itself_or_as_the_profile_says():
     assert PROFILE.identity_of(None) == (Az(), None)
     assert PROFILE.identity_of("acme") == (Managed(), "1111")
     assert PROFILE.identity_of("home") == (Az(), "2222")
+
+
+def test_a_profile_knows_whether_its_dialect_leads_anywhere():
+    bare = replace(PROFILE, workspaces={}, tenants={"none": PROFILE.tenants["none"]})
+    for dialect in ("sentinel", "cases", "graph"):
+        assert replace(PROFILE, dialect=dialect).has_places
+        assert not replace(bare, dialect=dialect).has_places
+        assert replace(local(), dialect=dialect).has_places, "the world tells its own"

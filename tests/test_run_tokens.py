@@ -6,9 +6,11 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from authority import APP, ARM, CLIENT, ENVIRON, SECRET, Authority, asked, jwt
-from vedette.errors import SignIn, Unreachable
+from authority import APP, ARM, CLIENT, ENVIRON, SECRET, TENANT, Authority, asked, jwt
+from vedette.errors import BadSettings, SignIn, Unreachable
 from vedette.run.choice import local
+from vedette.run.profile import Device
+from vedette.run.sender import HttpSender
 from vedette.run.tokens import Given, Tokens, Who, tokens, who
 
 
@@ -178,9 +180,11 @@ def test_a_refusal_says_the_code_and_what_it_means_and_never_a_secret(authority,
     assert "\x1b" not in told
 
 
-def test_a_login_endpoint_that_is_not_there_is_no_refusal():
+@pytest.mark.parametrize("identity", [APP, Device(client_id=CLIENT, tenant_id=TENANT)])
+def test_a_login_endpoint_that_is_not_there_is_no_refusal(identity):
     """Offline is a state of the run: it pauses, and signs in when the network is back."""
-    source = tokens(replace(local(), login="https://127.0.0.1:9", identity=APP), environ=ENVIRON)
+    where = replace(local(), login="https://127.0.0.1:9", identity=identity)
+    source = tokens(where, environ=ENVIRON, prompt=print)
 
     async def talk():
         try:
@@ -188,15 +192,47 @@ def test_a_login_endpoint_that_is_not_there_is_no_refusal():
         finally:
             await source.close()
 
-    with pytest.raises(Unreachable, match="the login endpoint cannot be reached"):
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:9 cannot be reached"):
         asyncio.run(talk())
 
 
 def test_an_authority_with_an_unknown_certificate_gets_no_secret(authority):
     authority.grants("granted")
-    with pytest.raises(Unreachable):
+    with pytest.raises(Unreachable, match=r"127\.0\.0\.1:\d+ showed a certificate that is not"):
         asked(authority, APP, ca=None)
     assert authority.forms == []
+
+
+def test_a_person_who_signs_in_is_told_of_an_unknown_certificate_too(authority):
+    """That sign-in goes through another library, with other words."""
+    device = Device(client_id=CLIENT, tenant_id=TENANT)
+
+    async def talk():
+        async with authority:
+            where = replace(local(), login=authority.endpoint, identity=device)
+            source = tokens(where, environ=ENVIRON, prompt=print)
+            try:
+                await source.token(ARM)
+            finally:
+                await source.close()
+
+    with pytest.raises(Unreachable, match="showed a certificate that is not trusted"):
+        asyncio.run(talk())
+    assert authority.paths == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "No such file"), ("", "no certificates"), ("hello", "no cert")]
+)
+def test_a_file_of_certificates_that_is_none_is_named(authority, tmp_path, content, said):
+    ca = tmp_path / "roots.pem"
+    if content is not None:
+        ca.write_text(content)
+    with pytest.raises(BadSettings, match=rf"roots\.pem.* {said}"):
+        asked(authority, APP, ca=str(ca))
+    with pytest.raises(BadSettings, match=rf"roots\.pem.* {said}"):
+        HttpSender(None, ca=ca)
+    assert authority.paths == []
 
 
 def test_a_given_token_is_the_same_for_all():

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from served import EU, INSIGHTS, NOW, Clock, Memory, edge, inhabited
+from vedette.errors import Failed
 from vedette.service import cast, schema
 from vedette.service.routes import answers
 from vedette.service.world import Trouble, World
@@ -144,7 +145,13 @@ def test_a_file_of_another_version_is_refused(tmp_path):
     older = sqlite3.connect(tmp_path / "world.db")
     older.execute("PRAGMA user_version = 99")
     older.close()
-    with pytest.raises(ValueError, match="version 99"):
+    with pytest.raises(Failed, match="version 99"):
+        schema.connect(tmp_path / "world.db")
+
+
+def test_a_file_that_is_no_world_is_refused(tmp_path):
+    (tmp_path / "world.db").write_text("this is a letter to a friend, and long enough for a page")
+    with pytest.raises(Failed, match=r"world\.db: file is not a database"):
         schema.connect(tmp_path / "world.db")
 
 

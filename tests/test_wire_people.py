@@ -99,8 +99,11 @@ def test_two_groups_of_one_name_are_not_guessed_between():
 
 def test_a_lookup_that_is_not_allowed_says_so():
     fault = Fault(403, "Authorization_RequestDenied", "Insufficient privileges")
-    with pytest.raises(Denied, match="linda"):
+    with pytest.raises(Denied, match=r"'linda' needs .* User\.ReadBasic\.All$") as refused:
         person(fault.reply("graph"), "linda")
+    assert "[people]" in (refused.value.hint or "")
+    with pytest.raises(Denied, match=r"'Tier 1' needs .* GroupMember\.Read\.All$"):
+        team(fault.reply("graph"), "Tier 1")
 
 
 @pytest.mark.parametrize("told", [[], 3, {"displayName": "x"}, {"value": [3]}, {"value": {}}])

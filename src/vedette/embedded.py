@@ -237,10 +237,7 @@ def _inhabited(
     now: datetime,
     note: Callable[[str], None] | None,
 ) -> sqlite3.Connection:
-    try:
-        connection = opened(path)
-    except ValueError as error:
-        raise Failed(f"{path}: {error}", hint="move the file away; a new one is made") from error
+    connection = opened(path)
     connection.execute("BEGIN IMMEDIATE")
     try:
         if not cast.settled(connection):

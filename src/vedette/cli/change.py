@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import click
 from vedette import __version__
 from vedette.cli import files, output
 from vedette.cli.asked import asked
-from vedette.cli.connect import carried, journal, linked, told
+from vedette.cli.connect import by_name, carried, journal, linked, told
 from vedette.cli.options import Command, Target, connection, edits, selection
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
@@ -279,7 +280,8 @@ async def _proposed(
 
 async def _over(link: Link, chosen: Selection, typed: dict[str, Any], watch: Watch) -> Proposal:
     wanted = await meant(Wanted(**typed), link)
-    return await propose(link, chosen, wanted, now=clock.now(), by=BY, found=watch.found)
+    with by_name() if chosen.references else nullcontext():
+        return await propose(link, chosen, wanted, now=clock.now(), by=BY, found=watch.found)
 
 
 def _agreed(planned: Plan, allowed: Allowed, *, yes: bool) -> bool:

@@ -13,6 +13,7 @@ from vedette.cli import output
 from vedette.cli.options import Target
 from vedette.cli.progress import Watch
 from vedette.cli.verdict import Stopped
+from vedette.errors import Asked, Missing, Refused, Unknown
 from vedette.plan.plan import Scope
 from vedette.run import folders
 from vedette.run.choice import Choice, choose
@@ -26,9 +27,15 @@ T = TypeVar("T")
 
 def settings(target: Target) -> Settings:
     """Return what is configured."""
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise Asked(
+            f"the current folder: {error.strerror}", hint="go to one that exists"
+        ) from error
     return load(
         explicit=Path(target.settings) if target.settings else None,
-        folder=Path.cwd(),
+        folder=here,
         config=folders.config(),
         environ=os.environ,
     )
@@ -69,8 +76,15 @@ async def linked(
     """Give a link to the chosen places, or, for a `scope`, to all places of its connection."""
     from vedette.embedded import connect  # noqa: PLC0415 - it brings the local service along
 
+    chosen = profile(target, scope)
+    if scope is not None and not chosen.has_places:
+        raise Refused(
+            f"the plan was made elsewhere: it speaks {scope.dialect}, and profile {chosen.name!r}"
+            " has no place that does",
+            hint="choose the profile it was made with: --profile NAME",
+        )
     link = await connect(
-        profile(target, scope),
+        chosen,
         patterns=target.workspaces if scope is None else (),
         tenants=target.tenants if scope is None else (),
         waiting=watch.waiting if watch is not None else None,
@@ -91,6 +105,15 @@ def journal() -> Iterator[Journal]:
         yield opened
     finally:
         opened.close()
+
+
+@contextmanager
+def by_name() -> Iterator[None]:
+    """Look for incidents that somebody named: one that is not there was asked for wrongly."""
+    try:
+        yield
+    except Missing as error:
+        raise Unknown(error.message, hint=error.hint) from error
 
 
 def carried(talk: Coroutine[Any, Any, T], watch: Watch | None = None) -> T:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 from msgspec import Struct
@@ -24,7 +26,7 @@ from vedette.plan.guard import Allowed, refusals
 from vedette.plan.plan import Plan, Step, step
 from vedette.report import runs as ending
 from vedette.report.clean import exact, line
-from vedette.report.plans import shift
+from vedette.report.plans import shift, text
 from vedette.report.words import counted, short, shown
 from vedette.run import clock
 from vedette.run.apply import How, Progress
@@ -42,6 +44,7 @@ SEED = 7
 WHERE = 'Title has_any ("brute force", "brute-force", "bruteforce") and Status != "Closed"'
 LINDA = "linda@contoso.example"
 AMIR = "amir@contoso.example"
+NOT_HIS = f'and Owner.userPrincipalName != "{AMIR}"'
 TAGS = ("brute-force", "detection")
 ALLOWED = Allowed(words=frozenset({"owned"}))
 
@@ -53,6 +56,7 @@ class Proof(Struct, frozen=True, kw_only=True, rename="camel"):
     planned: int
     written: int
     conflicts: int
+    left: int
     again: int
     undone: int
     compared: int
@@ -175,9 +179,7 @@ class _Play:
 
     async def play(self) -> Proof:
         planned, data = await self._plan()
-        steps = _unowned(planned)
-        await self._meanwhile(steps)
-        ended = await self._apply(planned, data, steps)
+        ended = await self._apply(planned, data)
         again = await self._again()
         undone = await self._undo(ended)
         return await self._compare(ended, again, undone)
@@ -211,24 +213,42 @@ class _Play:
         )
         return made
 
-    async def _meanwhile(self, steps: list[Step]) -> None:
-        self._stage.head("3  Meanwhile, a colleague")
-        await self._colleague.edit(steps[0], AddTags(tags=("escalated",)))
-        await self._colleague.edit(steps[1], await self._colleague.owner(AMIR))
-        self._stage.tell(
-            f"{line(steps[0].key)}: the colleague adds a tag, escalated.",
-            f"{line(steps[1].key)}: the colleague gives it to {AMIR}, where we mean Linda.",
-            f"{line(steps[-1].key)}: another tag, while our plan is being applied.",
-        )
+    async def _apply(self, planned: Plan, data: bytes) -> Finished:
+        self._stage.head("3  Apply, while a colleague works on the same incidents")
+        # Steps begin in the order of the plan, a few at once: these two come last.
+        taken, tagged = _unowned(planned)[-2:]
+        amir = await self._colleague.owner(AMIR)
 
-    async def _apply(self, planned: Plan, data: bytes, steps: list[Step]) -> Finished:
-        self._stage.head("4  Apply")
+        async def meanwhile() -> None:
+            await self._colleague.edit(tagged, AddTags(tags=("escalated",)))
+            await self._colleague.edit(taken, amir)
+
+        ended = await self._applied(planned, data, meanwhile)
+        told = ending.summary(ended.done)
+        self._stage.tell(
+            "$ vedette apply plan.json --allow owned",
+            "",
+            "After the first incident is written, and before these two are reached, the colleague",
+            f"adds a tag to {line(tagged.key)}, escalated, and gives {line(taken.key)} to",
+            f"{AMIR}, where we mean Linda.",
+            "",
+            f"{told.written} written, {counted(told.conflicts, 'conflict')}, in {self._stage.took}.",
+            *await self._both(tagged),
+        )
+        for one in ended.done.steps:
+            if one.outcome is Outcome.CONFLICT:
+                self._stage.tell(*_conflict(one))
+        return ended
+
+    async def _applied(
+        self, planned: Plan, data: bytes, meanwhile: Callable[[], Coroutine[Any, Any, None]]
+    ) -> Finished:
+        """Apply the plan; the first step's end lets `meanwhile` happen beside the rest."""
         busy: list[asyncio.Task[None]] = []
 
-        def watch(progress: Progress) -> None:
-            if not busy and progress.ended < progress.planned:
-                edit = self._colleague.edit(steps[-1], AddTags(tags=("escalated",)))
-                busy.append(asyncio.get_running_loop().create_task(edit))
+        def watch(_: Progress) -> None:
+            if not busy:
+                busy.append(asyncio.get_running_loop().create_task(meanwhile()))
 
         ended = await apply_plan(
             self._link,
@@ -236,50 +256,44 @@ class _Play:
             data,
             self._journal,
             allowed=ALLOWED,
-            how=How(at_once=8),
+            how=How(at_once=2),
             now=clock.now(),
             watch=watch,
         )
         await asyncio.gather(*busy)
-        told = ending.summary(ended.done)
-        self._stage.tell(
-            "$ vedette apply plan.json --allow owned",
-            "",
-            f"{told.written} written, {counted(told.conflicts, 'conflict')}, in {self._stage.took}.",
-            *await self._both(steps[0]),
-            *await self._both(steps[-1]),
-        )
-        for one in ended.done.steps:
-            if one.outcome is Outcome.CONFLICT:
-                self._stage.tell(*_conflict(one))
         return ended
 
     async def _both(self, one: Step) -> list[str]:
         seen = await self._link.read(self._link.dialects[one.place], one.id)
         return [f"{line(one.key)}: both win. Its tags: {shown(seen.incident.tags)}."]
 
-    async def _proposed(self) -> tuple[Plan, bytes]:
+    async def _proposed(self, where: str = WHERE) -> tuple[Plan, bytes]:
         wanted = await meant(Wanted(add_tag=TAGS, owner=LINDA), self._link)
-        chosen = Selection(condition=condition(WHERE, now=clock.now()))
+        chosen = Selection(condition=condition(where, now=clock.now()))
         made = await propose(self._link, chosen, wanted, now=clock.now(), by=BY)
         return made.plan, made.data
 
-    async def _again(self) -> int:
-        self._stage.head("5  The same plan again")
+    async def _again(self) -> tuple[int, int]:
+        """Return how many steps the same plan has now, and how many without what is Amir's."""
+        self._stage.head("4  The same plan again")
         made, _ = await self._proposed()
-        steps = [step(raw) for raw in made.steps]
+        left = [step(raw) for raw in made.steps]
         self._stage.tell(
-            f"{counted(len(steps), 'incident')} to change: what was written needs no second write.",
-            *(
-                f"{line(one.key)} is {shown(one.before['owner'])}'s now, and stays so unless"
-                " you say --allow owned."
-                for one in steps
-            ),
+            "What was written needs no second write. Only the conflict is left, which is no work"
+            " but a decision:",
+            *(f"  {line(one.key)} is {shown(one.before['owner'])}'s now." for one in left),
+            "We leave to Amir what is his, and say so in the condition:",
+            "",
+            f"$ vedette plan --where '… {NOT_HIS}' \\",
+            f"    --add-tag brute-force --add-tag detection --owner {LINDA}",
+            "",
         )
-        return len(steps)
+        nothing, _ = await self._proposed(f"{WHERE} {NOT_HIS}")
+        self._stage.tell(text(nothing).splitlines()[-1])
+        return len(left), len(nothing.steps)
 
     async def _undo(self, ended: Finished) -> Finished:
-        self._stage.head("6  Undo")
+        self._stage.head("5  Undo")
         planned, data = reversal(self._link, ended.done, now=clock.now(), by=BY)
         undone = await apply_plan(
             self._link,
@@ -296,7 +310,8 @@ class _Play:
         )
         return undone
 
-    async def _compare(self, ended: Finished, again: int, undone: Finished) -> Proof:
+    async def _compare(self, ended: Finished, again: tuple[int, int], undone: Finished) -> Proof:
+        self._stage.head("6  As it was")
         after = await _everything(self._link)
         planes = {name: dialect.plane for name, dialect in self._link.dialects.items()}
         did, same, theirs, odd = self._colleague.did, 0, 0, 0
@@ -314,7 +329,8 @@ class _Play:
             planned=told.planned,
             written=told.written,
             conflicts=told.conflicts,
-            again=again,
+            left=again[0],
+            again=again[1],
             undone=back.written,
             compared=len(after),
             as_before=same,

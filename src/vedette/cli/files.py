@@ -8,9 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from vedette.errors import Asked, BadPlan, Failed
+from vedette.cli.options import UTF16
+from vedette.errors import Asked, BadPlan
 from vedette.plan.file import opened
 from vedette.plan.plan import Plan
+
+STANDARD = "-"
+"""What other programs call their own input or output."""
 
 
 class _Named(msgspec.Struct):
@@ -19,25 +23,46 @@ class _Named(msgspec.Struct):
 
 def read(path: str) -> tuple[Plan, bytes]:
     """Return the plan in this file, and its bytes."""
+    if path == STANDARD:
+        raise Asked("- is no plan file: a plan is read from a file", hint="name the file")
     try:
         data = Path(path).read_bytes()
     except OSError as error:
-        raise BadPlan(f"{path}: {error.strerror}") from error
-    return opened(data), data
+        raise BadPlan(f"{path}: {error.strerror}", hint="name a plan file") from error
+    try:
+        return opened(data), data
+    except BadPlan as error:
+        if data.startswith(UTF16):  # Windows PowerShell's own > writes it
+            raise BadPlan(
+                f"{path}: this is UTF-16; save it as UTF-8", hint="`vedette plan -o FILE` does"
+            ) from error
+        hint = error.hint or "make one with `vedette plan -o FILE`"
+        raise BadPlan(f"{path}: {error.message}", hint=hint) from error
 
 
 def check(path: str) -> None:
     """Raise `Asked` where a plan cannot be written: over another file, or in no folder."""
-    file = Path(path)
-    if not file.parent.is_dir():
-        raise Asked(f"-o {path}: there is no folder {file.parent}")
-    if not file.exists():
+    if is_free(path):
         return
+    file = Path(path)
     if not file.is_file() or not _is_plan(file):
         raise Asked(
             f"-o {path}: there is something else, which is no plan; it stays",
             hint="name another file",
         )
+
+
+def is_free(path: str) -> bool:
+    """Whether nothing is at this path yet; `Asked` where nothing can be written there."""
+    if path == STANDARD:
+        raise Asked("-o -: a file is written, not the output", hint="--json prints it")
+    file = Path(path)
+    if not file.parent.is_dir():
+        raise Asked(f"-o {path}: there is no folder {file.parent}")
+    try:
+        return not file.exists()
+    except OSError as error:
+        raise _unwritten(path, error) from error
 
 
 def write(path: str, data: bytes) -> None:
@@ -52,10 +77,14 @@ def write(path: str, data: bytes) -> None:
             os.fsync(out.fileno())
         new.replace(file)
     except OSError as error:
-        raise Failed(f"-o {path}: {error.strerror}") from error
+        raise _unwritten(path, error) from error
     finally:
         with suppress(OSError):
             new.unlink(missing_ok=True)
+
+
+def _unwritten(path: str, error: OSError) -> Asked:
+    return Asked(f"-o {path}: {error.strerror}", hint="name a file where you may write")
 
 
 def _is_plan(file: Path) -> bool:

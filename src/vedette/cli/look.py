@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from vedette.cli import output
-from vedette.cli.connect import carried, linked, told
+from vedette.cli.connect import by_name, carried, linked, told
 from vedette.cli.options import Target, connection, selection
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
@@ -71,12 +71,16 @@ def list_(*, target: Target, where: str | None, explain: bool, **typed: Any) -> 
         return _explain(target, where, as_json=view.form != "table")
     limit = view.limit
     found, failures = carried(_found(target, where, view.sort, limit and limit + 1))
+    if found is None:  # an empty answer would say that there are none
+        return told(failures, as_json=target.as_json)
     if view.count:
         output.answer(_counted(found, _names(view.by), view.form))
     else:
         output.answer(_listed(found[:limit], _names(view.columns), view.form))
     if limit and limit != view.top and len(found) > limit:
         output.note(f"{limit} shown, more exist; --all shows every one")
+    if not found and not view.count and output.is_terminal():
+        output.note("no incidents")
     return told(failures, as_json=target.as_json)
 
 
@@ -115,7 +119,8 @@ def _check(view: View, *, as_json: bool) -> None:
 
 async def _found(
     target: Target, where: str | None, sort: str | None, limit: int | None
-) -> tuple[list[Incident], Failures]:
+) -> tuple[list[Incident] | None, Failures]:
+    """Return what was found, None where no place could be read at all, and what failed."""
     bounds, holds = _asked(target, where)
     order = _names(sort)
     with Watch(quiet=target.as_json) as watch:
@@ -127,6 +132,8 @@ async def _found(
                 limit=None if order else limit,
                 found=watch.found,
             )
+            if len(failures) == len(link.dialects):
+                return None, failures
     found = [one.incident for _, one in seen]
     # Each place gives its newest first; together they are put in order here.
     found.sort(key=lambda one: one.created or "", reverse=True)
@@ -137,7 +144,8 @@ async def _shown(target: Target, name: str, *, comments: bool) -> tuple[Incident
     from vedette.run.references import reference  # noqa: PLC0415 - `list` has no use for it
 
     async with linked(target) as link:
-        dialect, seen = await link.find(reference(name))
+        with by_name():
+            dialect, seen = await link.find(reference(name))
         said = await link.comments(dialect, seen.incident.id) if comments else []
         return seen.incident, [*said]
 

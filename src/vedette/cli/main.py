@@ -106,6 +106,7 @@ class Commands(click.Group):
         ours = said[: said.index("--")] if "--" in said else said
 
         def run() -> Any:
+            _spoken(ours)
             return click.Group.main(
                 self, said, prog_name or "vedette", complete_var, standalone_mode=False, **extra
             )
@@ -115,13 +116,22 @@ class Commands(click.Group):
         sys.exit(verdict(run, as_json="--json" in ours))
 
 
+def _spoken(words: Sequence[str]) -> None:
+    """Refuse bytes that are no text: nothing could be sent, kept or shown with them in it."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(f"an argument is no text in UTF-8: {word!a}") from error
+
+
 def _unwrapped(text: str) -> str:
     """Return the help with its indented parts marked: click leaves their lines as they are."""
     parts = cleandoc(text.replace("\b\n", "")).split("\n\n")
     return "\n\n".join(f"\b\n{part}" if part.startswith("  ") else part for part in parts)
 
 
-def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - as above
     if wanted and not ctx.resilient_parsing:
         click.echo(f"vedette {__version__}")
         ctx.exit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
@@ -180,10 +181,24 @@ def _condition(where: str | None, file: str | None) -> str | None:
         raise click.UsageError("--where and --where-file exclude each other.")
     if file is None:
         return where
+    name = "standard input" if file == "-" else file
     try:
-        with click.open_file(file, encoding="utf-8-sig") as lines:
-            return str(lines.read())
+        # Python has no stdin where the caller closed it
+        if file == "-" and sys.stdin is None:
+            raise click.UsageError("--where-file -: standard input is closed.")
+        with click.open_file(file, "rb") as lines:
+            return _text(lines.read(), name)
     except OSError as error:
-        raise click.UsageError(f"--where-file {file}: {error.strerror}.") from error
+        raise click.UsageError(f"--where-file: {name}: {error.strerror}.") from error
+
+
+UTF16 = (b"\xff\xfe", b"\xfe\xff")
+"""How a file begins that is no UTF-8, on Windows mostly."""
+
+
+def _text(read: bytes, name: str) -> str:
+    try:
+        return read.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"--where-file {file}: this is no text in UTF-8.") from error
+        what = "is UTF-16" if read.startswith(UTF16) else "is no text in UTF-8"
+        raise click.UsageError(f"--where-file: {name}: this {what}; save it as UTF-8.") from error

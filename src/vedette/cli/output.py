@@ -10,9 +10,11 @@ import os
 import shutil
 import signal
 import sys
+from typing import TextIO
 
 import click
 
+from vedette.errors import Failed
 from vedette.report.clean import line, lines
 
 SHOWN = 50
@@ -20,34 +22,49 @@ SHOWN = 50
 
 
 def answer(text: str) -> None:
-    """Print the answer. A reader who left early is no error: the verdict stays what it is."""
+    """
+    Print the answer. A reader who left early is no error: the verdict stays what it is. One
+    that cannot be written at all, on a full disk, is `Failed`.
+    """
     _tolerant()
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - to the end
+        hush(sys.stdout)
+    except OSError as error:
+        hush(sys.stdout)
+        raise Failed(
+            f"the answer cannot be written: {error.strerror}",
+            hint="what was done is done; look at where the output goes",
+        ) from error
 
 
 def note(text: str) -> None:
     """Say something to whoever watches; it is no part of the answer."""
-    _tolerant()
-    click.echo(line(text), err=True)
+    _talk(line(text))
 
 
 def error(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
     """Say what went wrong, and the way out."""
-    _tolerant()
     message = lines(message)
     hint = line(hint) if hint else None
     if as_json:
         told = {"error": {"code": code, "message": message, "hint": hint}}
-        click.echo(json.dumps(told, ensure_ascii=False), err=True)
+        _talk(json.dumps(told, ensure_ascii=False))
         return
     # indented, so that no message can pretend to be another one
-    click.echo(f"vedette: {message}".replace("\n", "\n  "), err=True)
+    _talk(f"vedette: {message}".replace("\n", "\n  "))
     if hint:
-        click.echo(f"  {hint}", err=True)
+        _talk(f"  {hint}")
+
+
+def hush(stream: TextIO) -> None:
+    """Let nothing more be said there, nor complained about at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    except (OSError, ValueError):  # a stream with no file behind it
+        return
 
 
 def is_terminal() -> bool:
@@ -57,7 +74,8 @@ def is_terminal() -> bool:
 
 def is_attended() -> bool:
     """Whether somebody is there to be asked."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    # Python has no stdin where the caller closed it
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def width() -> int | None:
@@ -83,6 +101,15 @@ def is_agreed(question: str) -> bool:
     if not said:
         click.echo(err=True)
     return said.strip().lower() in ("y", "yes")
+
+
+def _talk(text: str) -> None:
+    """Write to stderr; where nobody can hear, the answer and the verdict still count."""
+    _tolerant()
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        hush(sys.stderr)
 
 
 def _tolerant() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -9,8 +10,11 @@ import click
 from vedette.cli import files, output
 from vedette.cli.connect import journal
 from vedette.cli.options import json_only
-from vedette.errors import Asked
-from vedette.plan.done import Outcome
+from vedette.errors import Asked, Failed
+from vedette.model import AddComment
+from vedette.plan.done import Done, Outcome
+from vedette.plan.file import opened
+from vedette.plan.plan import step
 from vedette.report import plans
 from vedette.report import runs as report
 from vedette.report.clean import exact
@@ -18,6 +22,9 @@ from vedette.run.runs import recorded
 from vedette.store import runfile
 from vedette.store.journal import Journal
 from vedette.store.records import Ran
+
+_NEWEST = 20
+_EVERY = 1_000_000
 
 
 @click.command()
@@ -30,7 +37,9 @@ def runs(*, every: bool, as_json: bool) -> int:
       vedette runs
     """
     with journal() as kept:
-        found = [_summed(kept, ran) for ran in kept.runs(1_000_000 if every else 20)]
+        past = kept.runs(_EVERY)
+        back = _taken_back(past)
+        found = [_line(kept, ran, back) for ran in (past if every else past[:_NEWEST])]
     if as_json:
         output.answer(exact(found, indent=2) + "\n")
     else:
@@ -59,13 +68,13 @@ def show_run(*, run: str, file: str | None, every: bool, as_json: bool) -> int:
     """
     with journal() as kept:
         done = recorded(run, kept)
+        back = _taken_back(kept.runs(_EVERY)).get(done.run)
     if file is not None:
-        _check(Path(file))
-        runfile.write(Path(file), done)
+        _write(file, done)
     if as_json:
         output.answer(report.as_json(report.summary(done, run_file=file)))
     else:
-        output.answer(report.text(done, run_file=file, all=every))
+        output.answer(report.text(done, run_file=file, all=every, written=True, undone_by=back))
     return 0
 
 
@@ -98,13 +107,19 @@ def show_plan(*, file: str, markdown: bool, titles: bool, every: bool, as_json: 
     return 0
 
 
-def _summed(kept: Journal, ran: Ran) -> report.Summary:
+def _line(kept: Journal, ran: Ran, back: Mapping[str, str]) -> report.Line:
     """Return a run in a line: its counts from its last end, or counted anew without one."""
     header, totals = ran.header, ran.totals
     counts = dict(totals.counts) if totals is not None else _counted(kept, header.run)
     known = sum(count for outcome, count in counts.items() if outcome != Outcome.REMAINING)
-    return report.Summary(
+    undone = header.run in back
+    return report.Line(
         run=header.run,
+        kind=_kind(kept, ran),
+        state="taken back" if undone else "done" if ran.is_finished else "unfinished",
+        undoes=header.undoes,
+        undone_by=back.get(header.run),
+        profile=header.scope.profile,
         planned=header.planned,
         written=counts.get(Outcome.WRITTEN, 0),
         already=counts.get(Outcome.ALREADY, 0),
@@ -113,14 +128,42 @@ def _summed(kept: Journal, ran: Ran) -> report.Summary:
         gone=counts.get(Outcome.GONE, 0),
         failed=counts.get(Outcome.FAILED, 0),
         remaining=header.planned - known,
-        run_file=None,
         principal=header.principal,
         started=header.started,
         ended=totals.ended if totals is not None else None,
         throttled_seconds=totals.throttled_seconds if totals is not None else 0.0,
-        workspaces=(),
-        steps=(),
     )
+
+
+def _kind(kept: Journal, ran: Ran) -> str:
+    """Return what a run was for its user: taking back a creation deletes, and is an undo."""
+    header = ran.header
+    if header.undoes is not None:
+        return "undo"
+    if header.kind == "apply" and header.planned == 1:
+        (raw,) = opened(kept.plan(header.run)).steps
+        if all(isinstance(edit, AddComment) for edit in step(raw).edits):
+            return "comment"
+    return header.kind
+
+
+def _taken_back(past: Sequence[Ran]) -> dict[str, str]:
+    """
+    Return the runs that stand taken back, and by which. One that was taken back only here
+    and there, or whose taking back was itself taken back, is not among them.
+    """
+    back: dict[str, str] = {}
+    written: dict[str, int] = {}
+    for ran in past:  # the newest first: what takes back comes before what it takes back
+        header = ran.header
+        counts = ran.totals.counts if ran.totals is not None else {}
+        if counts.get(Outcome.WRITTEN, 0) > written.get(header.run, 0):
+            back.pop(header.run, None)
+        whole = ran.is_finished and not counts.get(Outcome.FAILED, 0)
+        if header.undoes is not None and whole and header.run not in back:
+            back[header.undoes] = header.run
+            written[header.undoes] = header.planned
+    return back
 
 
 def _counted(kept: Journal, run: str) -> dict[str, int]:
@@ -130,14 +173,18 @@ def _counted(kept: Journal, run: str) -> dict[str, int]:
     return counts
 
 
-def _check(file: Path) -> None:
-    """Refuse to write a run file over something else."""
-    if not file.exists():
-        return
+def _write(path: str, done: Done) -> None:
+    """Write the run file, over another run file and over nothing else."""
+    file = Path(path)
+    if not files.is_free(path):
+        try:
+            runfile.read(file)
+        except Exception as error:
+            raise Asked(
+                f"-o {path}: there is something else, which is no run file; it stays",
+                hint="name another file",
+            ) from error
     try:
-        runfile.read(file)
-    except Exception as error:
-        raise Asked(
-            f"-o {file}: there is something else, which is no run file; it stays",
-            hint="name another file",
-        ) from error
+        runfile.write(file, done)
+    except Failed as error:
+        raise Asked(f"-o {error.message}", hint="name a file where you may write") from error

@@ -99,8 +99,8 @@ class Watch:
 
 def _bar() -> Bar:
     # rich costs a tenth of a second, and short commands never get here
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - as above
+    from rich.progress import (  # noqa: PLC0415 - as above
         BarColumn,
         MofNCompleteColumn,
         Progress,

@@ -6,7 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
+from vedette.cli import output
 from vedette.cli.options import json_only
 from vedette.errors import Asked
 from vedette.model import instant
@@ -16,7 +18,13 @@ from vedette.service.environment import SHAPES, Shape
 
 
 @click.command()
-@click.option("--port", default=8443, show_default=True, help="0 takes any that is free.")
+@click.option(
+    "--port",
+    default=8443,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="0 takes any that is free.",
+)
 @click.option("--data", metavar="DIR", help="The world's folder; made where there is none.")
 @click.option(
     "--sample",
@@ -57,6 +65,7 @@ def serve(  # noqa: PLR0913 - the service's own options
     """
     del as_json  # its line is JSON either way
     folder = Path(data) if data else folders.data() / "world"
+    _kept(folder)
     try:
         return run(
             folder.absolute(),
@@ -71,6 +80,18 @@ def serve(  # noqa: PLR0913 - the service's own options
         )
     except KeyboardInterrupt:  # pressed before the service listens for it; it is the way out
         return 0
+
+
+def _kept(folder: Path) -> None:
+    """Say that a world which is there is not made anew, where that may have been meant."""
+    told = click.get_current_context().get_parameter_source
+    given = [
+        f"--{name}" for name in ("sample", "seed") if told(name) is ParameterSource.COMMANDLINE
+    ]
+    if given and (folder / "world.sqlite").is_file():
+        output.note(
+            f"the world in {folder} is kept as it is: {' and '.join(given)} would make a new one"
+        )
 
 
 def _time(text: str | None) -> datetime | None:

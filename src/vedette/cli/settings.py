@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from vedette.cli import connect, output
 from vedette.cli.options import Target, profile
 from vedette.errors import VedetteError
 from vedette.report.clean import exact, line
 from vedette.run import folders
-from vedette.run.profile import Profile
+from vedette.run.profile import Local, Profile, Workspace
 
 
 @click.command()
@@ -34,7 +35,7 @@ def settings(*, target: Target) -> int:
 def _told(target: Target) -> dict[str, Any]:
     known = connect.settings(target)
     try:
-        used, why = connect.profile(target), None
+        used, why = _placed(connect.profile(target)), None
     except VedetteError as error:
         if target.profile is not None:
             raise
@@ -49,6 +50,20 @@ def _told(target: Target) -> dict[str, Any]:
         "localWorld": str(folders.data() / "world"),
         "userSettings": str(folders.config() / "vedette.toml"),
     }
+
+
+def _placed(profile: Profile) -> Profile:
+    """Return the profile with its places: the local world's are no settings."""
+    if not isinstance(profile.identity, Local):
+        return profile
+    from vedette.service import cast  # noqa: PLC0415 - only for the local world
+
+    return replace(
+        profile,
+        workspaces={
+            name: Workspace(alias=name, id=cast.workspace_path(name)) for name in cast.WORKSPACES
+        },
+    )
 
 
 def _shown(profile: Profile) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import click
 
 from vedette.cli import output
 from vedette.cli.change import BY, applied, ask_somebody, finished
-from vedette.cli.connect import carried, linked
+from vedette.cli.connect import by_name, carried, linked
 from vedette.cli.options import Target, connection, description
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
@@ -41,6 +41,11 @@ def create(*, target: Target, typed: dict[str, Any], yes: bool) -> int:
     It prints the new incident. `vedette undo` takes it away again.
     """
     ask_somebody(yes=yes)
+    if (typed["status"] or "").lower() == "closed":
+        raise Asked(
+            "no incident is made closed",
+            hint="make it, then: vedette update ID --close CLASS[:REASON]",
+        )
     typed = typed | {"status": typed["status"] or "New"}
 
     async def go(watch: Watch) -> tuple[Finished | None, Incident | None]:
@@ -83,7 +88,9 @@ def delete(*, target: Target, incident: str, yes: bool) -> int:
 
     async def go(watch: Watch) -> Finished | None:
         async with linked(target, watch=watch) as link:
-            planned, data, found = await deletion(link, reference(incident), now=clock.now(), by=BY)
+            named = reference(incident)
+            with by_name():
+                planned, data, found = await deletion(link, named, now=clock.now(), by=BY)
             if not yes and not _agreed(report.show(found), "Remove it for good?"):
                 return None
             return await applied(link, planned, data, watch, allowed=Allowed(), how=How())
@@ -110,7 +117,8 @@ def comment(*, target: Target, incident: str, text: str) -> int:
         async with linked(target, watch=watch) as link:
             chosen = Selection(references=(reference(incident),))
             said = (AddComment(message=text),)
-            made = await propose(link, chosen, said, now=clock.now(), by=BY)
+            with by_name():
+                made = await propose(link, chosen, said, now=clock.now(), by=BY)
             if not made.plan.steps:
                 raise Asked(f"{incident} is tagged no-automation: nothing is written there")
             return await applied(link, made.plan, made.data, watch, allowed=Allowed(), how=How())

@@ -5,6 +5,7 @@ code. 0 done, 1 bug, 2 asked wrongly, 3 refused, 4 overtaken, 5 failed, 10 work 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,12 @@ from typing import Any
 import click
 
 INTERRUPTED = 130
+
+# What a machine may lack is no bug of ours, wherever it is met.
+_MACHINE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR}
+    | {errno.EISDIR, errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ELOOP}
+)
 
 
 class Stopped(Exception):  # noqa: N818 - nothing went wrong
@@ -25,6 +32,7 @@ class Stopped(Exception):  # noqa: N818 - nothing went wrong
 
 def verdict(run: Callable[[], Any], *, as_json: bool) -> int:
     """Run a command to its end, tell what went wrong if anything did, and return its code."""
+    _open_streams()
     try:
         code = _verdict(run, as_json)
         sys.stdout.flush()
@@ -32,10 +40,28 @@ def verdict(run: Callable[[], Any], *, as_json: bool) -> int:
         # Whoever read us has heard enough; https://docs.python.org/3/library/signal.html
         _hush()
         return 0
+    except OSError as error:
+        _hush()
+        return _ours_or_bug(error, as_json)
     return code
 
 
-def _verdict(run: Callable[[], Any], as_json: bool) -> int:  # noqa: FBT001
+def _open_streams() -> None:
+    """
+    Put nothing in the place of standard streams that the caller closed: they cannot be
+    written to otherwise, and the next file that is opened would take their number.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest number that is free, this one
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - to the end
+
+
+def _verdict(run: Callable[[], Any], as_json: bool) -> int:  # noqa: FBT001 - private, and always a name
     try:
         return run() or 0
     except BrokenPipeError:
@@ -62,7 +88,7 @@ def _verdict(run: Callable[[], Any], as_json: bool) -> int:  # noqa: FBT001
         return _ours_or_bug(error, as_json)
 
 
-def _ours_or_bug(error: Exception, as_json: bool) -> int:  # noqa: FBT001
+def _ours_or_bug(error: Exception, as_json: bool) -> int:  # noqa: FBT001 - as above
     from vedette.errors import VedetteError  # noqa: PLC0415 - help needs no errors
 
     told = list(_leaves(error))
@@ -72,6 +98,10 @@ def _ours_or_bug(error: Exception, as_json: bool) -> int:  # noqa: FBT001
         _tell(worst.code, worst.message, worst.hint, as_json)
         return worst.exit_code
     bug = next((one for one in told if not isinstance(one, VedetteError)), error)
+    if isinstance(bug, OSError) and bug.errno in _MACHINE:
+        where = "the output" if bug.filename is None else bug.filename
+        _tell("Failed", f"{where}: {bug.strerror}", "look at the disk and its rights", as_json)
+        return 5
     if os.environ.get("VEDETTE_TRACEBACK") == "1":
         import traceback  # noqa: PLC0415 - only for a bug
 
@@ -105,15 +135,13 @@ def _place(error: BaseException) -> str:
     return place
 
 
-def _tell(code: str, message: str, hint: str | None, as_json: bool) -> None:  # noqa: FBT001
+def _tell(code: str, message: str, hint: str | None, as_json: bool) -> None:  # noqa: FBT001 - as above
     from vedette.cli.output import error  # noqa: PLC0415 - only when there is something to say
 
     error(code, message, hint, as_json=as_json)
 
 
 def _hush() -> None:
-    """Let nothing complain about the closed pipe at exit."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # a stream with no file behind it
-        return
+    from vedette.cli.output import hush  # noqa: PLC0415 - only when somebody left
+
+    hush(sys.stdout)

@@ -21,6 +21,8 @@ from vedette.model.select import (
 )
 
 _TAGGED = ("Labels", "Tags", "AutoTags")
+_LISTS = {"Labels": "Tags", "Tags": "Tags", "AutoTags": "AutoTags"}
+"""Where the single tags are that a text of these columns holds."""
 _LABEL = ("labelName", "labelType")
 _EMPTINESS = ("isempty", "isnotempty", "isnull", "isnotnull")
 
@@ -78,7 +80,7 @@ def _owned(node: Node) -> bool:
 
 def _searched(node: Searched | Chosen) -> Iterator[str]:
     column = _array(node.left)
-    if column not in _TAGGED:
+    if column is None or column not in _TAGGED:
         return
     sought = (node.right,) if isinstance(node, Searched) else node.options
     texts = [str(one.value) for one in sought if isinstance(one, Constant)]
@@ -86,10 +88,17 @@ def _searched(node: Searched | Chosen) -> Iterator[str]:
     if len(texts) == len(sought) and all(text.startswith('"labelName":"') for text in texts):
         return
     also = ' (and "User" is in every one)' if column == "Labels" else ""
+    word = next(filter(None, texts), "fp")
+    one, longer = _quoted(word), _quoted(f"{word}-candidate")
+    meant = one if len(sought) == len(texts) == 1 else '"…"'
     yield (
-        f'{spell(node)} searches the JSON text: "fp" is also found in "fp-candidate"{also}; '
-        'for one tag, write set_has_element(Tags, "…")'
+        f"{spell(node)} searches the JSON text: {one} is also found in {longer}{also}; "
+        f"for one tag, write set_has_element({_LISTS[column]}, {meant})"
     )
+
+
+def _quoted(text: str) -> str:
+    return spell(Constant(kind="string", value=text))
 
 
 def _array(node: Node) -> str | None:

@@ -34,7 +34,7 @@ _DOES = {
     "high": "closes {count} of High severity or above",
     "owned": "takes over or closes {count} that somebody else owns",
     "reopen": "reopens {count}",
-    "merged": "writes to {count} that were merged into another incident",
+    "merged": "writes to {count} merged into another incident",
 }
 
 _SINCE = {

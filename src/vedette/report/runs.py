@@ -51,10 +51,10 @@ class Place(Struct, frozen=True, kw_only=True, rename="camel"):
 class Summary(Struct, frozen=True, kw_only=True, rename="camel"):
     """
     A run's outcome as JSON. `planned` is the sum of `written` to `remaining`; `steps` are
-    the first thousand.
+    the first thousand. `run` is null where there was nothing to do, and so no run.
     """
 
-    run: str
+    run: str | None
     planned: int
     written: int
     already: int
@@ -72,6 +72,32 @@ class Summary(Struct, frozen=True, kw_only=True, rename="camel"):
     steps: tuple[Summarised, ...]
 
 
+class Line(Struct, frozen=True, kw_only=True, rename="camel"):
+    """
+    A run in a list. `state` is done, unfinished or taken back; `undoes` is the run it took
+    back, `undone_by` the one that took it back.
+    """
+
+    run: str
+    kind: str
+    state: Literal["done", "unfinished", "taken back"]
+    undoes: str | None
+    undone_by: str | None
+    profile: str
+    planned: int
+    written: int
+    already: int
+    skipped: int
+    conflicts: int
+    gone: int
+    failed: int
+    remaining: int
+    principal: str
+    started: str
+    ended: str | None
+    throttled_seconds: float
+
+
 def summary(
     done: Done, *, run_file: str | None = None, failures: Failures | None = None
 ) -> Summary:
@@ -81,7 +107,7 @@ def summary(
     """
     counts = Counter(step.outcome for step in done.steps)
     return Summary(
-        run=done.run,
+        run=done.run or None,
         planned=len(done.steps),
         written=counts[Outcome.WRITTEN],
         already=counts[Outcome.ALREADY],
@@ -122,31 +148,40 @@ def text(
     run_file: str | None = None,
     failures: Failures | None = None,
     all: bool = False,
+    written: bool = False,
+    undone_by: str | None = None,
 ) -> str:
-    """Return a run's outcome for a person: counts, and whatever needs a look."""
+    """
+    Return a run's outcome for a person: counts, and whatever needs a look; with `written`
+    what was written too. A run that was taken back is not offered to be.
+    """
     told = summary(done, run_file=run_file, failures=failures)
     out = [_headline(done, told), f"  {_counts(told)}"]
     limit = None if all else _FIRST
+    out += _written(done, limit) if written else []
     out += _conflicts(done, limit)
     out += _grouped(done, Outcome.SKIPPED, "Skipped", "no longer matches", limit)
     out += _grouped(done, Outcome.GONE, "Gone", "deleted meanwhile", limit)
     out += _grouped(done, Outcome.FAILED, "Failed", "no reason was given", limit)
     out += _given_up(failures or {})
-    return "\n".join([*out, "", *_after(done, told)]) + "\n"
+    return "\n".join([*out, "", *_after(done, told, undone_by)]) + "\n"
 
 
-def listed(runs: Iterable[Summary], *, wide: int | None = None, colour: bool = False) -> str:
+def listed(runs: Iterable[Line], *, wide: int | None = None, colour: bool = False) -> str:
     """Return a table of runs, as ordered; drawn for a person when `wide` is given."""
-    header = ("run", "started", "planned", "written", "conflicts", "failed", "remaining", "as")
+    header = ("run", "kind", "state", "started", "profile", "planned", "written", "conflicts",
+              "failed", "as")  # fmt: skip
     rows = [
         (
             run.run,
+            run.kind,
+            run.state,
             moment(run.started),
+            run.profile,
             f"{run.planned:,}",
             f"{run.written:,}",
             f"{run.conflicts:,}",
             f"{run.failed:,}",
-            f"{run.remaining:,}",
             run.principal,
         )
         for run in runs
@@ -205,6 +240,14 @@ def _counts(told: Summary) -> str:
     names = ("already", "skipped", "conflicts", "gone", "failed", "remaining")
     counts = [(name, getattr(told, name)) for name in ("written", *names)]
     return ", ".join(f"{name} {count:,}" for name, count in counts if count or name == "written")
+
+
+def _written(done: Done, limit: int | None) -> list[str]:
+    found = [step for step in done.steps if step.outcome is Outcome.WRITTEN]
+    if not found:
+        return []
+    shown = [f"  {line(step.key)}  {short(step.title)}" for step in found[:limit]]
+    return ["", f"Written {len(found):,}:", *shown, *_more(len(found), limit)]
 
 
 def _conflicts(done: Done, limit: int | None) -> list[str]:
@@ -272,10 +315,12 @@ def _why(failure: VedetteError | str) -> str:
     return f"{failure.message} ({failure.hint})" if failure.hint else failure.message
 
 
-def _after(done: Done, told: Summary) -> list[str]:
+def _after(done: Done, told: Summary, undone_by: str | None) -> list[str]:
     out = [_span(done)]
     if told.run_file:
         out.append(f"Run file: {line(told.run_file)}")
+    if undone_by is not None:
+        return [*out, f"It was taken back by {line(undone_by)}."]
     if told.remaining:
         out.append(f"Go on with: vedette resume {line(done.run)}")
     if told.written and done.kind != "delete":

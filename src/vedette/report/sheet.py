@@ -44,14 +44,27 @@ def drawn(
     the column that `gives` (the last, unless told) is cut, and then columns are left out from
     the right, and named below. What is to `keep` is never left out, and whole unless it gives.
     """
+    texts = [[shown(value) for value in row] for row in rows]
+    fit = _fitted(header, _widest([[*header], *texts]), wide, keep, gives or header[-1])
+    told = _printed(header, texts, fit, wide=max(wide, _taken(fit)), colour=colour)
+    left = ", ".join(name for n, name in enumerate(header) if n not in fit)
+    return f"{told}no room for {left}\n" if left else told
+
+
+def _printed(
+    header: Sequence[str],
+    texts: Sequence[Sequence[str]],
+    fit: Mapping[int, int],
+    *,
+    wide: int,
+    colour: bool,
+) -> str:
     # rich costs a tenth of a second, and nobody at a pipe sees it
     from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - as above
     from rich.console import Console  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    texts = [[shown(value) for value in row] for row in rows]
-    fit = _fitted(header, _widest([[*header], *texts]), wide, keep, gives or header[-1])
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
     for n, most in fit.items():
         table.add_column(Text(header[n]), overflow="ellipsis", no_wrap=True, max_width=most)
@@ -61,7 +74,7 @@ def drawn(
     out = StringIO()
     console = Console(
         file=out,
-        width=max(wide, _taken(fit)),
+        width=wide,
         force_terminal=colour,
         color_system="standard" if colour else None,
         markup=False,
@@ -71,9 +84,7 @@ def drawn(
         _environ={},
     )
     console.print(table)
-    left = ", ".join(name for n, name in enumerate(header) if n not in fit)
-    told = [*out.getvalue().splitlines(), *([f"no room for {left}"] if left else [])]
-    return "".join(f"{one.rstrip()}\n" for one in told)
+    return "".join(f"{one.rstrip()}\n" for one in out.getvalue().splitlines())
 
 
 def separated(header: Sequence[str], rows: Iterable[Row]) -> str:

@@ -8,6 +8,10 @@ import platformdirs
 
 from vedette.errors import BadSettings
 
+_ELSEWHERE = (
+    "set HOME, or XDG_STATE_HOME, XDG_DATA_HOME and XDG_CONFIG_HOME, to where you may write"
+)
+
 
 def data() -> Path:
     """Return the folder of the local service's worlds, made for its owner only."""
@@ -25,7 +29,12 @@ def config() -> Path:
 
 
 def _made(folder: Path) -> Path:
-    _rooted(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        _rooted(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadSettings(
+            f"the folder {folder} cannot be made: {error.strerror}", hint=_ELSEWHERE
+        ) from error
     return folder
 
 
@@ -34,6 +43,6 @@ def _rooted(folder: Path) -> Path:
     if not folder.is_absolute():
         raise BadSettings(
             f"there is no home folder to keep {folder} in",
-            hint="set HOME, or XDG_STATE_HOME, XDG_DATA_HOME and XDG_CONFIG_HOME",
+            hint=_ELSEWHERE,
         )
     return folder

@@ -96,8 +96,8 @@ async def _looked_up(
         if known is not None:
             return known
         raise Denied(
-            f"{word!r} cannot be looked up: {error.message}",
-            hint="name them under [people] in the settings, with upn and objectId",
+            error.message,
+            hint=error.hint or "name them under [people] in the settings, with upn and objectId",
         ) from error
     if known is None and lookup is None:
         raise Unknown(

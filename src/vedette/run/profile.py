@@ -130,6 +130,15 @@ class Profile(Struct, frozen=True, kw_only=True):
     tenants: Mapping[str, Tenant] = {}
     people: Mapping[str, Person] = {}
 
+    @property
+    def has_places(self) -> bool:
+        """Whether there is anything to work on in its dialect; the local world tells its own."""
+        if isinstance(self.identity, Local):
+            return True
+        if self.dialect == "graph":
+            return any(one.defender for one in self.tenants.values())
+        return bool(self.workspaces)
+
     def owners(self, tenant: str | None = None) -> dict[str, Owner]:
         """Return the people by name, as they are in this tenant."""
         return {
@@ -177,10 +186,11 @@ def chosen(
         for one in profile.tenants.values()
         if one.defender and (not tenants or one.alias in aliases)
     )
-    names = {one.alias: one.groups for one in workspaces} | {
-        profile.plane_name(one): () for one in defenders
-    }
-    meant = _meant(patterns, names) if patterns else set(names)
+    arm = {one.alias: one.groups for one in workspaces}
+    graph: dict[str, Sequence[str]] = {profile.plane_name(one): () for one in defenders}
+    meant = _meant(patterns, arm | graph) if patterns else {*arm, *graph}
+    if patterns:
+        _on_this_plane(profile, meant, {*arm}, {*graph})
     found = Selection(
         workspaces=tuple(one for one in workspaces if one.alias in meant),
         tenants=tuple(one for one in defenders if profile.plane_name(one) in meant),
@@ -191,6 +201,14 @@ def chosen(
             hint='a workspace names its tenant as `tenant = "ALIAS"`',
         )
     return found
+
+
+def _on_this_plane(profile: Profile, meant: set[str], arm: set[str], graph: set[str]) -> None:
+    """Refuse places that are all on the plane that this dialect does not speak to."""
+    if profile.dialect == "graph" and not meant & graph:
+        raise Unknown(f"{_listed(meant)}: Sentinel's", hint="--dialect sentinel speaks to it")
+    if profile.dialect != "graph" and not meant & arm:
+        raise Unknown(f"{_listed(meant)}: Defender's", hint="--dialect graph speaks to it")
 
 
 def _tenants(profile: Profile, wanted: Iterable[str]) -> set[str]:

@@ -15,6 +15,7 @@ from yarl import URL
 
 from vedette import __version__
 from vedette.errors import Unreachable
+from vedette.run.trust import trust
 from vedette.wire.http import Call, Reply
 
 
@@ -111,7 +112,7 @@ class HttpSender:
 def _trusting(ca: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     if ca is not None:
-        context.load_verify_locations(cafile=str(ca))
+        trust(context, str(ca))
     return context
 
 

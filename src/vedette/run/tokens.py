@@ -11,7 +11,7 @@ import asyncio
 import base64
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -51,10 +51,10 @@ class Given:
 
     async def token(  # noqa: D102 - as TokenSource says
         self,
-        scope: str,  # noqa: ARG002
+        scope: str,  # noqa: ARG002 - the same for all
         *,
-        fresh: bool = False,  # noqa: ARG002
-        claims: str | None = None,  # noqa: ARG002
+        fresh: bool = False,  # noqa: ARG002 - as above
+        claims: str | None = None,  # noqa: ARG002 - as above
     ) -> str:
         return self._token
 
@@ -74,11 +74,13 @@ class Tokens:
         make: Callable[[], Credential],
         *,
         who: str,
+        login: str = "the login endpoint",
         renewable: bool = True,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._make = make
         self._who = who
+        self._login = login
         self._renewable = renewable
         self._clock = clock
         self._credential: Credential | None = None
@@ -129,7 +131,9 @@ class Tokens:
         except VedetteError:
             raise
         except Exception as error:
-            raise _refusal(error, scope, self._who) from error
+            raise _unheard(error, self._who, self._login) or _refusal(
+                error, scope, self._who
+            ) from error
         life = grant.expires_on - began
         # A token that lives shorter than the margin is still used for half its life.
         self._kept[scope] = (grant.token, grant.expires_on - min(_MARGIN, life / 2))
@@ -156,6 +160,7 @@ def tokens(
     return Tokens(
         lambda: credential(identity, door),
         who=f"identity {kind}" + (f" in {tenant}" if tenant else ""),
+        login=profile.login,
         renewable=not isinstance(identity, Device),
     )
 
@@ -228,23 +233,45 @@ _UNAVAILABLE = "CredentialUnavailableError"
 _OFFLINE = frozenset({"ServiceRequestError", "ServiceResponseError", "ServiceRequestTimeoutError"})
 
 
+def _unheard(error: Exception, who: str, login: str) -> Unreachable | None:
+    """Return why nobody was heard at the login endpoint; None where somebody refused."""
+    reasons = [*_reasons(error)]
+    # aiohttp raises ssl's own error, requests only quotes it
+    if any("CERTIFICATE_VERIFY_FAILED" in str(one) for one in reasons):
+        return Unreachable(
+            f"{who}: {login} showed a certificate that is not trusted",
+            hint="name the certificate authority's file as `ca` in the profile",
+        )
+    if any(_kinds(one) & _OFFLINE for one in reasons):
+        return Unreachable(
+            f"{who}: {login} cannot be reached",
+            hint="look at the network, the proxy variables and the endpoints of the profile",
+        )
+    return None
+
+
+def _reasons(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what it came from: the vendor wraps them in different ways."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _kinds(error: BaseException) -> set[str]:
+    # By name, so that the vendor's package need not be loaded to say so.
+    return {kind.__name__ for kind in type(error).__mro__}
+
+
 def _refusal(error: Exception, scope: str, who: str) -> VedetteError:
     """Return what a failed request for a token means. The vendor's text is never repeated."""
     of = urlsplit(scope).hostname or scope
-    # By name, so that the vendor's package need not be loaded to say so.
-    kinds = {kind.__name__ for kind in type(error).__mro__}
-    if kinds & _OFFLINE:
-        return Unreachable(
-            f"{who}: the login endpoint cannot be reached",
-            hint="look at the network, the login endpoint and `ca` of the profile",
-        )
     code = _CODE.search(str(error))
     if code is not None:
         meaning, hint = _MEANINGS.get(
             code[1], ("refused", f"https://login.microsoftonline.com/error?code={code[1]}")
         )
         return SignIn(f"{who}: no token for {of}: AADSTS{code[1]}, {meaning}", hint=hint)
-    if _UNAVAILABLE in kinds:
+    if _UNAVAILABLE in _kinds(error):
         return SignIn(f"{who}: no token for {of}: {_unavailable(str(error))}", hint=_LOGIN)
     return SignIn(f"{who}: no token for {of} ({type(error).__name__})", hint=_LOGIN)
 

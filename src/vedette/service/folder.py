@@ -9,7 +9,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from vedette.errors import Overtaken
+from vedette.errors import Asked, Overtaken
 from vedette.service.schema import connect
 
 
@@ -25,8 +25,11 @@ class Lock:
 
 
 def prepared(folder: Path) -> Path:
-    """Make the folder, for its owner only."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder, for its owner only; `Asked` where there cannot be one."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unkept(folder, error.strerror) from error
     return folder
 
 
@@ -38,8 +41,10 @@ def claim(folder: Path) -> Lock:
     connection = sqlite3.connect(path, isolation_level=None, timeout=0, check_same_thread=False)
     try:
         connection.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         connection.close()
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise _unkept(folder, str(error)) from error
         raise Overtaken(
             f"another process holds the world in {folder}",
             hint="use the service that is running (its service.json says where), or --data",
@@ -72,4 +77,13 @@ def private(path: Path, content: bytes) -> None:
 
 
 def _touch(path: Path) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise _unkept(path.parent, error.strerror) from error
+
+
+def _unkept(folder: Path, why: str | None) -> Asked:
+    return Asked(
+        f"no world can be kept in {folder}: {why}", hint="name a folder where you may write"
+    )

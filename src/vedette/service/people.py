@@ -16,7 +16,12 @@ from vedette.wire.problems import Fault
 
 _READS = {
     "users": ("User.Read.All", "User.ReadBasic.All", "User.ReadWrite.All", "Directory.Read.All"),
-    "groups": ("Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All"),
+    "groups": (
+        "GroupMember.Read.All",
+        "Group.Read.All",
+        "Group.ReadWrite.All",
+        "Directory.Read.All",
+    ),
 }
 _KINDS = {"users": "user", "groups": "group"}
 _FIELDS = {
@@ -58,7 +63,7 @@ def some(ask: Ask, version: str, kind: str) -> Answer:
     where, arguments = _where(ask.query.get("$filter", ""))
     rows = ask.connection.execute(
         # `where` is made of column names from the table above, and of question marks.
-        "SELECT id, name, upn, email, title FROM principal"  # noqa: S608
+        "SELECT id, name, upn, email, title FROM principal"  # noqa: S608  # as said above
         f" WHERE kind = ? AND tenant = ? AND ({where}) ORDER BY name",
         (_KINDS[kind], ask.caller.tenant, *arguments),
     ).fetchall()

@@ -176,7 +176,7 @@ class Records:
             arguments.extend(where[1])
         # Nothing of the caller's is in this text: columns and signs come from tables above.
         rows = self.connection.execute(
-            f"SELECT {column}, {tie}, {_KEPT} FROM incident"  # noqa: S608
+            f"SELECT {column}, {tie}, {_KEPT} FROM incident"  # noqa: S608  # as said above
             f" WHERE {' AND '.join(conditions)} ORDER BY {column} {way}, {tie} {way}",
             arguments,
         )

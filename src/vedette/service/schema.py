@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from vedette.errors import Failed
+
 VERSION = 1
 
 _TABLES = (
@@ -84,12 +86,27 @@ def prepare(connection: sqlite3.Connection) -> None:
 def connect(path: Path | str = ":memory:") -> sqlite3.Connection:
     """
     Open a world's file (made with mode 0600 by whoever owns the folder) and prepare it.
-    Transactions are the caller's: nothing begins or commits by itself.
+    Transactions are the caller's: nothing begins or commits by itself. `Failed` where the
+    file is no world.
     """
     # check_same_thread: the edge's loop owns the connection, whichever thread that is.
     connection = sqlite3.connect(
         path, isolation_level=None, check_same_thread=False, cached_statements=256
     )
+    try:
+        _set_up(connection)
+    except (sqlite3.DatabaseError, ValueError) as error:
+        connection.close()
+        raise Failed(
+            f"{path}: {error}", hint="if it is no world, move it away; a new one is made"
+        ) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
     # WAL with FULL: a reply that left says its change is on disk. One commit a loop turn
     # carries every request of that turn, so the sync costs little (NORMAL may lose the last
     # commits when the machine dies, and a client would have been told otherwise).
@@ -101,7 +118,5 @@ def connect(path: Path | str = ":memory:") -> sqlite3.Connection:
         prepare(connection)
     except BaseException:
         connection.execute("ROLLBACK")
-        connection.close()
         raise
     connection.execute("COMMIT")
-    return connection

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from vedette.errors import Asked, Garbled, Unknown
+from vedette.errors import Asked, Denied, Garbled, Unknown
 from vedette.model import Owner
 from vedette.wire.http import Call, Reply, document
 from vedette.wire.links import segment
@@ -45,14 +45,14 @@ def person(reply: Reply, who: str) -> Owner:
             f"the directory knows nobody called {who!r}",
             hint="a sign-in name (first@contoso.example) or an object id; groups are group:NAME",
         )
-    return _owner(_answer(reply, who), who, "User")
+    return _owner(_answer(reply, who, _USERS), who, "User")
 
 
 def team(reply: Reply, name: str) -> Owner:
     """Return the group that was asked for, by id or by name; there must be exactly one."""
     if reply.status == 404:
         raise Unknown(f"the directory knows no group {name!r}")
-    told = _answer(reply, name)
+    told = _answer(reply, name, _GROUPS)
     found = told.get("value", [told])
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
         raise Garbled(f"group {name!r}: the answer holds no groups where they belong")
@@ -64,7 +64,17 @@ def team(reply: Reply, name: str) -> Owner:
     return _owner(found[0], name, "Group")
 
 
-def _answer(reply: Reply, of: str) -> dict[str, Any]:
+# https://learn.microsoft.com/graph/permissions-reference
+_USERS, _GROUPS = "User.ReadBasic.All", "GroupMember.Read.All"
+
+
+def _answer(reply: Reply, of: str, permission: str) -> dict[str, Any]:
+    if reply.status == 403:
+        raise Denied(
+            f"looking up {of!r} needs the Microsoft Graph permission {permission}",
+            hint="grant it to the application, with an administrator's consent, or name them"
+            " under [people] in the settings, with upn and objectId",
+        )
     if reply.status != 200:
         raise problem(reply, f"looking up {of!r}")
     told = document(reply, f"looking up {of!r}")
