@@ -128,6 +128,29 @@ def test_settings_say_what_is_configured_and_where(nobody):
     assert "soc-eu" in nobody("settings").out
 
 
+def test_settings_of_the_local_world_name_its_workspaces(vedette):
+    told = vedette("settings", "--json").json
+    assert list(told["used"]["workspaces"]) == ["soc-eu", "soc-us"]
+    assert [
+        *{one["workspace"] for one in vedette("list", "--json").json} ^ {"soc-eu", "soc-us"}
+    ] == []
+    assert "soc-us" in vedette("settings").out
+
+
+def test_words_that_are_no_text_are_refused_before_anything_happens(vedette):
+    for words in (
+        ("update", "soc-eu#1", "--yes", "--comment", "a\udcff"),
+        ("update", "soc-eu#1", "--yes", "--add-tag", "a\udcff"),
+        ("create", "-w", "soc-eu", "--severity", "Low", "--yes", "--title", "a\udcff"),
+        ("show", "a\udcff"),
+        ("show-run", "a\udcff"),
+        ("list", "--where", 'Title == "\udcff"'),
+    ):
+        ended = vedette(*words)
+        assert ended.code == 2, words
+        assert "no text in UTF-8" in ended.err
+
+
 def test_settings_with_mistakes_name_every_one(nobody):
     (nobody.folder / "vedette.toml").write_text(SETTINGS + '\ncloud = "moon"\nnonsense = 1\n')
     ended = nobody("settings")

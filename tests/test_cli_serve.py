@@ -95,3 +95,13 @@ def test_a_damaged_world_is_refused_by_name(nobody):
     ran = nobody.process("serve", "--data", "world", "--port", "0")
     assert ran.returncode == 5
     assert "world.sqlite: file is not a database" in ran.stderr
+
+
+def test_a_world_that_is_there_is_kept_and_that_is_said_where_another_was_asked_for(nobody):
+    assert "kept as it is" not in served(nobody, "true", options=("--sample", "5")).stderr
+    ran = served(nobody, "true", options=("--sample", "9"))
+    assert (ran.returncode, "the world in world is kept as it is: --sample" in ran.stderr) == (
+        0,
+        True,
+    )
+    assert "kept as it is" not in served(nobody, "true").stderr

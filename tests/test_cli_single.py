@@ -46,6 +46,13 @@ def test_a_new_incident_needs_a_title_a_severity_and_one_workspace(vedette):
     assert count(vedette) == SAMPLE
 
 
+def test_no_incident_is_made_closed_and_the_way_is_told(vedette):
+    ended = vedette(*NEW, "--status", "closed", "--yes")
+    assert ended.code == 2
+    assert "vedette update ID --close" in ended.err
+    assert count(vedette) == SAMPLE
+
+
 def test_defender_makes_no_incidents(vedette):
     words = ("create", "--dialect", "graph", "--title", "x", "--severity", "Low", "--yes")
     assert vedette(*words).code == 2

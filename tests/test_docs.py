@@ -13,6 +13,11 @@ import pytest
 
 from shell import Shell
 from vedette.cli.main import main
+from vedette.run.choice import choose
+from vedette.run.connect import _Authorizer
+from vedette.run.profile import chosen
+from vedette.run.settings import load
+from vedette.run.tokens import Given
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -111,6 +116,26 @@ def test_the_blocks_for_the_service_run_against_it(here, page):
         ran = here.process(*words, "--", *program, "block")
         assert ran.returncode == 0, f"{text}\n{ran.stdout}\n{ran.stderr}"
         assert ran.stdout.strip()
+
+
+def test_the_settings_on_the_page_work_with_the_commands_on_the_page(tmp_path):
+    """As far as nobody has to sign in: they are read, and every place and sign-in is found."""
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    first = re.findall(r"^```toml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    (tmp_path / "vedette.toml").write_text(first, encoding="utf-8")
+    known = load(explicit=None, folder=tmp_path, config=tmp_path / "none", environ={})
+    profile = choose(known, environ={}, terminal=False).profile
+    signed = _Authorizer(profile, lambda _: Given("token"))
+    for words, meant in (
+        ({}, ["soc-eu", "acme-01"]),
+        ({"patterns": ("acme-*", "@tier1")}, ["soc-eu", "acme-01"]),
+        ({"tenants": ("acme",)}, ["acme-01"]),
+    ):
+        selection = chosen(profile, **words)
+        assert [one.alias for one in selection.workspaces] == meant
+        signed.send_on(profile, selection)
+    for line in ("vedette list -w 'acme-*' -w @tier1", "vedette list --tenant acme"):
+        assert line in page
 
 
 def test_the_session_of_the_readme_is_what_vedette_says(here):

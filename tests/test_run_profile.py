@@ -47,7 +47,6 @@ def names(*patterns: str, tenants: tuple[str, ...] = (), profile=PROFILE) -> lis
         (("SOC-EU",), (), ["soc-eu"]),
         (("@tier1",), (), ["soc-eu", "soc-us"]),
         (("@EU", "acme"), (), ["soc-eu", "acme"]),
-        (("*/xdr",), (), ["acme/xdr", "home/xdr"]),
         ((), ("acme",), ["acme", "acme/xdr"]),
         ((), ("1111", "HOME"), ["acme", "acme/xdr", "home/xdr"]),
         (("acme",), ("acme",), ["acme"]),
@@ -59,7 +58,19 @@ def test_places_are_chosen_by_alias_group_and_tenant(patterns, tenants, meant):
 
 def test_the_only_defender_is_called_xdr():
     one = replace(PROFILE, tenants={"acme": PROFILE.tenants["acme"]})
-    assert names("xdr", profile=one) == ["xdr"]
+    assert names("xdr", profile=replace(one, dialect="graph")) == ["xdr"]
+
+
+def test_a_place_of_the_other_plane_is_told_where_it_is():
+    graph = replace(PROFILE, dialect="graph")
+    assert names("*/xdr", profile=graph) == ["acme/xdr", "home/xdr"]
+    assert names("acme*") == ["acme", "acme/xdr"], "what the dialect has no words for is left out"
+    with pytest.raises(Unknown, match="home/xdr is Defender's") as error:
+        names("home/xdr")
+    assert "--dialect graph" in (error.value.hint or "")
+    with pytest.raises(Unknown, match="soc-eu, soc-us are Sentinel's") as error:
+        names("soc-*", profile=graph)
+    assert "--dialect sentinel" in (error.value.hint or "")
 
 
 @pytest.mark.parametrize(

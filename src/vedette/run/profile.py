@@ -205,10 +205,12 @@ def chosen(
 
 def _on_this_plane(profile: Profile, meant: set[str], arm: set[str], graph: set[str]) -> None:
     """Refuse places that are all on the plane that this dialect does not speak to."""
-    if profile.dialect == "graph" and not meant & graph:
-        raise Unknown(f"{_listed(meant)}: Sentinel's", hint="--dialect sentinel speaks to it")
-    if profile.dialect != "graph" and not meant & arm:
-        raise Unknown(f"{_listed(meant)}: Defender's", hint="--dialect graph speaks to it")
+    spoken, others, way = (arm, "Defender", "--dialect graph")
+    if profile.dialect == "graph":
+        spoken, others, way = (graph, "Sentinel", "--dialect sentinel")
+    if not meant & spoken:
+        verb = "is" if len(meant) == 1 else "are"
+        raise Unknown(f"{_listed(sorted(meant))} {verb} {others}'s", hint=f"ask there: {way}")
 
 
 def _tenants(profile: Profile, wanted: Iterable[str]) -> set[str]:
