@@ -169,7 +169,8 @@ class _Asked:
 
     def _decided(self, now: Incident, *, first: bool) -> Ended | _Try:
         wish = self._wish
-        missing = self._differs(now, edited(now, wish.edits))
+        after = edited(now, wish.edits)
+        missing = self._differs(now, after)
         self._ours = next((t for t in reversed(self._tried) if self._landed(now, t)), None)
         if self._ours is not None:
             if not missing or wish.on_conflict != "mine":
@@ -181,11 +182,15 @@ class _Asked:
             edits = self._again(now)
         if edits is None:
             return Ended(outcome="skipped", error="no longer matches the condition")
-        return self._attempt(now, edits)
+        if edits is not wish.edits:
+            after = edited(now, edits)
+            missing = self._differs(now, after)
+        return self._attempt(now, edits, after, missing)
 
-    def _attempt(self, now: Incident, edits: tuple[Edit, ...]) -> Ended | _Try:
-        wish, fields, after = self._wish, touched(edits), edited(now, edits)
-        differing = self._differs(now, after)
+    def _attempt(
+        self, now: Incident, edits: tuple[Edit, ...], after: Incident, differing: tuple[str, ...]
+    ) -> Ended | _Try:
+        wish, fields = self._wish, touched(edits)
         kept = values(now, [name for name in wish.before if name not in fields])
         theirs = {} if wish.on_conflict == "mine" else self._theirs(now, after, fields)
         if theirs or (kept and not differing):

@@ -8,6 +8,7 @@ An edit names the fields it touches; nothing else of an incident ever changes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -154,6 +155,7 @@ _FIELDS: dict[str, str] = {
 """What an edit can touch: JSON name, and the attribute of `Incident` behind it."""
 
 FIELDS = tuple(_FIELDS)
+_EDITABLE = attrgetter(*_FIELDS.values())
 
 
 def values(incident: Incident, fields: Iterable[str]) -> dict[str, Any]:
@@ -170,11 +172,10 @@ def _plain(value: Any) -> Any:
 
 def changed(before: Incident, after: Incident) -> tuple[str, ...]:
     """Return the JSON names of the editable fields in which the two differ."""
-    return tuple(
-        name
-        for name, attribute in _FIELDS.items()
-        if getattr(before, attribute) != getattr(after, attribute)
-    )
+    one, other = _EDITABLE(before), _EDITABLE(after)
+    if one == other:
+        return ()
+    return tuple(name for name, was, now in zip(FIELDS, one, other, strict=True) if was != now)
 
 
 def touched(edits: Iterable[Edit]) -> tuple[str, ...]:

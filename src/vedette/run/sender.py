@@ -62,7 +62,8 @@ class HttpSender:
             authorization = await self._authorizer.authorization(
                 call.url, fresh=fresh, claims=claims
             )
-        headers = {"Authorization": authorization, **dict(call.headers)}
+        headers = dict(call.headers)
+        headers["Authorization"] = authorization
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         try:
@@ -75,8 +76,8 @@ class HttpSender:
                 allow_redirects=False,
             ) as response:
                 body = await response.read()
-                found = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(status=response.status, headers=found, body=body)
+                # aiohttp's own mapping is asked in any case, lower-case too
+                return Reply(status=response.status, headers=response.headers, body=body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(_said(error, call), hint=_hint(error)) from error
 

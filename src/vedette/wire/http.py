@@ -32,7 +32,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """An answer. Header names are lower-case."""
+    """An answer. Headers are asked for by lower-case names."""
 
     status: int
     headers: Mapping[str, str] = {}
