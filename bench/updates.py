@@ -42,7 +42,7 @@ def _measured(name: str, job: Job) -> Figures:
     return told
 
 
-def measure(count: int = 4_000, rounds: int = 3) -> str:
+def measure(count: int = 8_000, rounds: int = 3) -> str:
     """Return the section of the report; contenders take turns, medians are told."""
     found: dict[str, list[Figures]] = {name: [] for name in CONTENDERS}
     with canned() as (url, ca):

@@ -114,6 +114,7 @@ class _Asked:
         self._tried = list(wish.tried)
         self._ours: Intent | None = None
         self._first = True
+        self._fields = touched(wish.edits)
 
     def decide(self) -> Talk[Ended | _Try]:
         """Read the incident, and decide what is to be done about it as it is now."""
@@ -175,7 +176,7 @@ class _Asked:
         if self._ours is not None:
             if not missing or wish.on_conflict != "mine":
                 return _unheard(self._ours, now, missing)
-        elif not missing and touched(wish.edits) and not comments_of(wish.edits):
+        elif not missing and self._fields and not comments_of(wish.edits):
             return Ended(outcome="already", etag=version(now))
         edits: tuple[Edit, ...] | None = wish.edits
         if not first or version(now) != wish.version:
@@ -190,7 +191,8 @@ class _Asked:
     def _attempt(
         self, now: Incident, edits: tuple[Edit, ...], after: Incident, differing: tuple[str, ...]
     ) -> Ended | _Try:
-        wish, fields = self._wish, touched(edits)
+        wish = self._wish
+        fields = self._fields if edits is wish.edits else touched(edits)
         kept = values(now, [name for name in wish.before if name not in fields])
         theirs = {} if wish.on_conflict == "mine" else self._theirs(now, after, fields)
         if theirs or (kept and not differing):

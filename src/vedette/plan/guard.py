@@ -134,6 +134,8 @@ def struck_since(
     runs into none that is not allowed. A plan may be a day old: since it was made somebody
     may have taken the incident, or raised it.
     """
+    if before.merged_into is None and "status" not in fields and "owner" not in fields:
+        return None  # none of these rails is about anything else
     rails = strikes(before, after, fields, me)
     held = [rail for rail in rails if rail in _SINCE and rail not in allowed.words]
     return _SINCE[held[0]] if held else None

@@ -116,7 +116,9 @@ class Driver:
             if pacer.closed:
                 await self._gate(domain, pacer)
             try:
-                reply = await self._authorized(call)
+                reply = await self.sender.send(call)
+                if reply.status == 401:
+                    reply = await self._renewed(call, reply)
             except BaseException:
                 pacer.gave_up()
                 self._wake(domain)
@@ -131,10 +133,8 @@ class Driver:
             if reply.status == 503:  # it may have been carried out: not ours to repeat
                 return reply
 
-    async def _authorized(self, call: Call) -> Reply:
-        reply = await self.sender.send(call)
-        if reply.status != 401:
-            return reply
+    async def _renewed(self, call: Call, reply: Reply) -> Reply:
+        """Answer a 401 with a new token, once."""
         # https://learn.microsoft.com/entra/identity-platform/claims-challenge: once, not for ever
         claims = challenge(reply)
         reply = await self.sender.send(call, fresh=True, claims=claims)

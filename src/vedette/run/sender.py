@@ -67,17 +67,17 @@ class HttpSender:
         if call.body is not None:
             headers["Content-Type"] = "application/json"
         try:
-            async with self._open().request(
+            response = await self._open().request(
                 call.method,
                 url,
                 data=call.body,
                 headers=headers,
                 proxy=self._proxy(url),
                 allow_redirects=False,
-            ) as response:
-                body = await response.read()
-                # aiohttp's own mapping is asked in any case, lower-case too
-                return Reply(status=response.status, headers=response.headers, body=body)
+            )
+            body = await response.read()  # to its end, which gives the connection back
+            # aiohttp's own mapping is asked in any case, lower-case too
+            return Reply(status=response.status, headers=response.headers, body=body)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(_said(error, call), hint=_hint(error)) from error
 
