@@ -101,13 +101,18 @@ class Shell:
         )
         os.close(theirs)
         os.write(ours, types.encode())
-        seen = b""
+        seen, silent, pressed = b"", 0, False
         with contextlib.suppress(OSError):  # Linux says EIO when the other side is gone
-            while select.select([ours], [], [], 60)[0] and (read := os.read(ours, 65536)):
-                seen += read
-                if stops_at is not None and stops_at.encode() in seen:
+            while silent < 12:
+                if select.select([ours], [], [], 5)[0]:
+                    seen, silent = seen + os.read(ours, 65536), 0
+                else:
+                    silent += 1
+                # A signal in the instant before a read is noticed when that read has ended: a
+                # person for whom nothing happens presses again
+                if stops_at is not None and stops_at.encode() in seen and (silent or not pressed):
                     child.send_signal(signal.SIGINT)
-                    stops_at = None
+                    pressed = True
         os.close(ours)  # whoever still waits for an answer is hung up on
         return child.wait(timeout=60), seen.decode()
 
