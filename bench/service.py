@@ -193,9 +193,9 @@ def _timed(does: Callable[[], object], times: int) -> float:
 
 def _worlds() -> list[list[str]]:
     from vedette.kql import condition  # noqa: PLC0415 - nothing else here needs it
-    from vedette.service.cast import settle  # noqa: PLC0415
-    from vedette.service.sample import fill  # noqa: PLC0415
-    from vedette.service.schema import connect  # noqa: PLC0415
+    from vedette.service.state.cast import settle  # noqa: PLC0415
+    from vedette.service.state.sample import fill  # noqa: PLC0415
+    from vedette.service.state.schema import connect  # noqa: PLC0415
     from vedette.service.world import World  # noqa: PLC0415
 
     now = datetime.now(UTC)

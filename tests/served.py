@@ -14,10 +14,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from vedette.service import cast, sample
 from vedette.service.app import Service
-from vedette.service.schema import connect
-from vedette.service.trust import trusted
+from vedette.service.edge.trust import trusted
+from vedette.service.state import cast, sample
+from vedette.service.state.schema import connect
 from vedette.service.world import World
 from vedette.wire.http import Call, Reply
 

@@ -11,7 +11,7 @@ from vedette.plan.file import opened, sealed
 from vedette.plan.guard import Allowed
 from vedette.run.apply import How
 from vedette.run.edits import Wanted
-from vedette.service.trouble import Trouble
+from vedette.service.faults import Trouble
 from vedette.wire.http import Delivery
 
 HUGO = "hugo@contoso.example"

@@ -20,13 +20,13 @@ from vedette.run.connect import connect
 from vedette.run.edits import Wanted
 from vedette.run.profile import Workspace
 from vedette.run.settings import VERSIONS
-from vedette.service import cast
 from vedette.service.app import Service
-from vedette.service.environment import variables
-from vedette.service.folder import opened
-from vedette.service.sample import fill
-from vedette.service.trouble import Trouble
-from vedette.service.trust import trusted
+from vedette.service.edge.environment import variables
+from vedette.service.edge.folder import opened
+from vedette.service.edge.trust import trusted
+from vedette.service.faults import Trouble
+from vedette.service.state import cast
+from vedette.service.state.sample import fill
 from vedette.service.world import World
 from vedette.wire.http import Delivery
 

@@ -9,9 +9,9 @@ import re
 import pytest
 
 from shell import SAMPLE, Shell
-from vedette.service.cast import workspace_path
-from vedette.service.schema import connect
-from vedette.service.trouble import Trouble
+from vedette.service.faults import Trouble
+from vedette.service.state.cast import workspace_path
+from vedette.service.state.schema import connect
 from vedette.service.world import World
 
 STEERING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")

@@ -16,8 +16,8 @@ from vedette.run import folders
 from vedette.run.choice import local
 from vedette.run.sender import HttpSender
 from vedette.service.app import serve
-from vedette.service.folder import claim
-from vedette.service.trouble import Trouble
+from vedette.service.edge.folder import claim
+from vedette.service.faults import Trouble
 from vedette.wire.http import Delivery
 
 

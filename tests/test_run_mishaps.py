@@ -14,7 +14,7 @@ from vedette.plan.done import Outcome
 from vedette.run.apply import How
 from vedette.run.edits import Wanted
 from vedette.run.runs import recorded, resume
-from vedette.service.trouble import Trouble
+from vedette.service.faults import Trouble
 from vedette.store import runfile
 from vedette.wire.http import Delivery, Reply
 

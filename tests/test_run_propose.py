@@ -12,7 +12,7 @@ from vedette.model.select import Bound
 from vedette.run.edits import Wanted, edits
 from vedette.run.propose import Selection, _counting_open, propose
 from vedette.run.references import reference
-from vedette.service.trouble import Trouble
+from vedette.service.faults import Trouble
 
 
 def bounds(where):

@@ -23,11 +23,11 @@ from cryptography import x509
 
 from served import EU, INSIGHTS, NOW, VERSION, Socket, edge, inhabited
 from vedette.errors import Asked, Failed, Overtaken
-from vedette.service import environment
 from vedette.service.app import Service, is_loopback, run
-from vedette.service.authority import NAMES, authority, is_good, leaf
-from vedette.service.folder import claim
-from vedette.service.trust import trusted
+from vedette.service.edge import environment
+from vedette.service.edge.authority import NAMES, authority, is_good, leaf
+from vedette.service.edge.folder import claim
+from vedette.service.edge.trust import trusted
 from vedette.service.world import Trouble, World
 from vedette.wire.http import Delivery
 

@@ -9,8 +9,8 @@ import pytest
 
 from golden import GOLDEN, needs_golden
 from served import EU, INSIGHTS, US, edge
-from vedette.service import cast
-from vedette.service.words import HOSTILE
+from vedette.service.state import cast
+from vedette.service.state.words import HOSTILE
 
 
 @pytest.fixture(params=["memory", "socket"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from served import EU, INSIGHTS, edge
-from vedette.service import cast
+from vedette.service.state import cast
 
 CASES = {"version": "2019-01-01-preview"}
 

@@ -9,8 +9,8 @@ import jwt
 import pytest
 
 from served import ARM, GRAPH, TOKEN, edge
-from vedette.service import cast
-from vedette.service.tokens import LIFETIME
+from vedette.service.entra.tokens import LIFETIME
+from vedette.service.state import cast
 
 
 @pytest.fixture(params=["memory", "socket"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from served import EU, INSIGHTS, US, edge
-from vedette.service import cast
+from vedette.service.state import cast
 
 
 @pytest.fixture(params=["memory", "socket"])

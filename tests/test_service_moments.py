@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedette.service.moments import etag, moment, ticks, ticks_of
+from vedette.service.state.moments import etag, moment, ticks, ticks_of
 
 TICKS = st.integers(0, 253_402_300_799 * 10_000_000)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vedette.service.roles import CONTRIBUTOR, READER, RESPONDER, assign, grants, held, may
-from vedette.service.schema import connect
+from vedette.service.state.roles import CONTRIBUTOR, READER, RESPONDER, assign, grants, held, may
+from vedette.service.state.schema import connect
 
 ACTIONS = {
     "incidents/read": (True, True, True),

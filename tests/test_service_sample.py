@@ -10,9 +10,9 @@ import pytest
 
 from served import NOW
 from vedette.model import Incident, instant
-from vedette.service import cast, sample
-from vedette.service.schema import connect
-from vedette.service.words import HOSTILE, TECHNIQUES, TEMPLATES
+from vedette.service.state import cast, sample
+from vedette.service.state.schema import connect
+from vedette.service.state.words import HOSTILE, TECHNIQUES, TEMPLATES
 
 
 def world(count=1_500, seed=3, now=NOW):

@@ -10,8 +10,8 @@ import pytest
 
 from served import EU, INSIGHTS, NOW, Clock, Memory, edge, inhabited
 from vedette.errors import Failed
-from vedette.service import cast, schema
 from vedette.service.routes import answers
+from vedette.service.state import cast, schema
 from vedette.service.world import Trouble, World
 from vedette.wire.http import Call, Delivery
 
@@ -158,7 +158,7 @@ def test_a_file_that_is_no_world_is_refused(tmp_path):
 def test_a_fresh_world_imports_nothing_heavy():
     """Who signs in pays for cryptography; who asks in the process does not."""
     program = (
-        "import sys, datetime as d; from vedette.service import cast, schema, sample;"
+        "import sys, datetime as d; from vedette.service.state import cast, schema, sample;"
         "from vedette.service.world import World; from vedette.wire.http import Call;"
         "c = schema.connect(); sample.fill(c, count=5, seed=1, now=d.datetime(2026,1,1,tzinfo=d.UTC));"
         f"w = World(c); r = w.reply(Call(method='GET', url='https://x{EU}{INSIGHTS}/incidents"

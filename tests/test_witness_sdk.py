@@ -14,7 +14,7 @@ from azure.mgmt.securityinsight import SecurityInsights
 from azure.mgmt.securityinsight.models import Incident, IncidentComment, IncidentOwnerInfo
 
 from served import EU, INSIGHTS, VERSION, edge
-from vedette.service import cast
+from vedette.service.state import cast
 from vedette.service.world import Trouble
 
 WHERE = (cast.RESOURCE_GROUP, "soc-eu")

@@ -30,11 +30,11 @@ from vedette.run.link import Link
 from vedette.run.people import Directory
 from vedette.run.places import places
 from vedette.run.profile import Local, Profile, Tenant, Workspace, chosen
-from vedette.service import cast
 from vedette.service.caller import Caller
-from vedette.service.folder import Lock, claim, database
-from vedette.service.sample import fill
-from vedette.service.schema import connect as opened
+from vedette.service.edge.folder import Lock, claim, database
+from vedette.service.state import cast
+from vedette.service.state.sample import fill
+from vedette.service.state.schema import connect as opened
 from vedette.service.world import World
 from vedette.wire.http import Call, Reply
 

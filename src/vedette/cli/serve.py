@@ -14,7 +14,7 @@ from vedette.errors import Asked
 from vedette.model import instant
 from vedette.run import folders
 from vedette.service.app import run
-from vedette.service.environment import SHAPES, Shape
+from vedette.service.edge.environment import SHAPES, Shape
 
 
 @click.command()

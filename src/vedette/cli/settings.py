@@ -56,7 +56,7 @@ def _placed(profile: Profile) -> Profile:
     """Return the profile with its places: the local world's are no settings."""
     if not isinstance(profile.identity, Local):
         return profile
-    from vedette.service import cast  # noqa: PLC0415 - only for the local world
+    from vedette.service.state import cast  # noqa: PLC0415 - only for the local world
 
     return replace(
         profile,

@@ -26,11 +26,12 @@ from typing import Any, TextIO
 from aiohttp import web
 
 from vedette.errors import Asked, Failed
-from vedette.service import environment, sample
-from vedette.service.cast import settled
-from vedette.service.folder import claim, opened, private
-from vedette.service.trust import Trust, trusted
-from vedette.service.versions import PLAIN
+from vedette.service.arm.versions import PLAIN
+from vedette.service.edge import environment
+from vedette.service.edge.folder import claim, opened, private
+from vedette.service.edge.trust import Trust, trusted
+from vedette.service.state import sample
+from vedette.service.state.cast import settled
 from vedette.service.world import World
 from vedette.wire.http import Call, Reply
 from vedette.wire.problems import Fault

@@ -11,8 +11,8 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from msgspec import Struct
 
 from vedette.service.caller import Caller
-from vedette.service.moments import moment, ticks_of
-from vedette.service.records import Records
+from vedette.service.state.moments import moment, ticks_of
+from vedette.service.state.records import Records
 from vedette.wire.http import Call
 
 NOBODY = Caller(object_id="", tenant="", name="")

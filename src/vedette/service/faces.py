@@ -11,9 +11,9 @@ from typing import Literal
 import msgspec
 
 from vedette.service.answer import Answer
+from vedette.service.arm.versions import PLAIN
 from vedette.service.ask import Ask
-from vedette.service.moments import TICKS, compact
-from vedette.service.versions import PLAIN
+from vedette.service.state.moments import TICKS, compact
 from vedette.wire.http import Reply
 from vedette.wire.problems import Fault
 

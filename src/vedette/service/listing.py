@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from vedette.service.ask import Ask
-from vedette.service.records import Kept, Order
+from vedette.service.state.records import Kept, Order
 from vedette.wire import odata
 
 

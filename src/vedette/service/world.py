@@ -11,15 +11,17 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from vedette.service import faces, trouble
+from vedette.service import faces
+from vedette.service import faults as trouble
 from vedette.service.answer import Answer
+from vedette.service.arm.versions import unsupported_method
 from vedette.service.ask import Ask, heard
 from vedette.service.caller import Caller, application
-from vedette.service.routes import Route, find
-from vedette.service.schema import prepare
-from vedette.service.tokens import Verified, verified
-from vedette.service.trouble import Trouble
-from vedette.service.versions import unsupported_method
+from vedette.service.entra.tokens import Verified, verified
+from vedette.service.faults import Trouble
+from vedette.service.route import Route
+from vedette.service.routes import find
+from vedette.service.state.schema import prepare
 from vedette.wire.http import Call, Reply
 from vedette.wire.problems import Fault
 

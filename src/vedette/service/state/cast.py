@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from vedette.service.roles import CONTRIBUTOR, READER, assign
+from vedette.service.state.roles import CONTRIBUTOR, READER, assign
 
 WORLD = UUID("6f0a1d52-93c4-5e0b-8a57-6a1b1f0c2d3e")
 DOMAIN = "contoso.example"

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from vedette.service.ask import Ask
 from vedette.service.caller import Caller
-from vedette.service.cast import id_of
+from vedette.service.state.cast import id_of
 from vedette.wire.problems import Fault
 
 LIFETIME = 3599

@@ -13,12 +13,13 @@ from msgspec import Struct
 from vedette.model import Incident
 from vedette.service import paging
 from vedette.service.answer import Answer
+from vedette.service.arm.enter import entered, place
+from vedette.service.arm.versions import unsupported_method, version
 from vedette.service.ask import Ask, origin
-from vedette.service.enter import entered, place
 from vedette.service.listing import asked
-from vedette.service.records import Author, Comment, Kept, Records, Workspace, taken
-from vedette.service.twin import mirrors, provider_url, told_on_sentinel
-from vedette.service.versions import unsupported_method, version
+from vedette.service.route import INSIGHTS, Route
+from vedette.service.state.records import Author, Comment, Kept, Records, Workspace, taken
+from vedette.service.state.twin import mirrors, provider_url, told_on_sentinel
 from vedette.wire import bodies, incidents
 from vedette.wire.dialect import Place
 from vedette.wire.problems import Fault
@@ -297,3 +298,20 @@ INCIDENTS = Collection(
         is_patched=True,
     )
 )
+
+
+def collection(path: str, of: Collection) -> dict[str, Route]:
+    """Return the paths of a collection."""
+    one = {"GET": of.read, "PUT": of.put, "DELETE": of.delete}
+    if of.is_patched:
+        one["PATCH"] = of.patch
+    comment = {"GET": of.read_comment, "PUT": of.put_comment, "DELETE": of.delete_comment}
+    return {
+        path: Route(face="arm", methods={"GET": of.list}),
+        f"{path}/{{}}": Route(face="arm", methods=one),
+        f"{path}/{{}}/comments": Route(face="arm", methods={"GET": of.comments}),
+        f"{path}/{{}}/comments/{{}}": Route(face="arm", methods=comment),
+    }
+
+
+ROUTES = collection(f"{INSIGHTS}/incidents", INCIDENTS)

@@ -17,10 +17,10 @@ import msgspec
 from msgspec import Struct
 
 from vedette.model import Incident, Owner
-from vedette.service import cast
-from vedette.service.moments import TICKS, etag, moment, ticks_of
-from vedette.service.records import Author
-from vedette.service.words import (
+from vedette.service.state import cast
+from vedette.service.state.moments import TICKS, etag, moment, ticks_of
+from vedette.service.state.records import Author
+from vedette.service.state.words import (
     AUTO_TAGS,
     HOSTILE,
     NAMES,

@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 
 from vedette.errors import Asked, Overtaken
-from vedette.service.schema import connect
+from vedette.service.state.schema import connect
 
 
 class Lock:

@@ -11,7 +11,7 @@ import sqlite3
 from msgspec.structs import replace
 
 from vedette.model import Classification, Incident, Reason
-from vedette.service.records import Kept, Workspace
+from vedette.service.state.records import Kept, Workspace
 
 # The one reason that comes back of each classification that Defender was told.
 REASONS = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from vedette.service.ask import Ask
-from vedette.service.records import Workspace, workspace_at
-from vedette.service.roles import may
+from vedette.service.state.records import Workspace, workspace_at
+from vedette.service.state.roles import may
 from vedette.wire.dialect import Place
 from vedette.wire.problems import Fault
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from vedette.model import Incident
-from vedette.service.arm import Collection, Tongue
-from vedette.service.records import Comment, Kept
+from vedette.service.arm.incidents import Collection, Tongue, collection
+from vedette.service.route import INSIGHTS
+from vedette.service.state.records import Comment, Kept
 from vedette.wire import bodies, cases
 from vedette.wire.dialect import Place
 
@@ -48,3 +49,4 @@ CASES = Collection(
         comment_delete_since=None,
     )
 )
+ROUTES = collection(f"{INSIGHTS}/cases", CASES)

@@ -14,9 +14,10 @@ from vedette.model import Incident, Owner
 from vedette.service import paging
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
-from vedette.service.cast import id_of
 from vedette.service.listing import Asked, asked
-from vedette.service.records import Author, Kept, Records, taken
+from vedette.service.route import Route, get
+from vedette.service.state.cast import id_of
+from vedette.service.state.records import Author, Kept, Records, taken
 from vedette.wire import graph
 from vedette.wire.bodies import graph_body
 from vedette.wire.dialect import Place
@@ -205,3 +206,10 @@ def _resolved(ask: Ask, before: Incident, after: Incident) -> Incident:
     person, name, email = row
     known = Owner(object_id=person, upn=owner.upn, email=email, name=name, kind="User")
     return replace(after, owner=known)
+
+
+ROUTES = {
+    "@/security/incidents": get(listed, "graph"),
+    "@/security/incidents/{}": Route(face="graph", methods={"GET": read, "PATCH": patch}),
+    "@/security/incidents/{}/comments": Route(face="graph", methods={"POST": comment}),
+}

@@ -12,6 +12,7 @@ from typing import Any
 
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
+from vedette.service.route import get
 from vedette.wire.problems import Fault
 
 _READS = {
@@ -159,3 +160,11 @@ def _number(ask: Ask, name: str, otherwise: int) -> int:
     if not told.isascii() or not told.isdigit() or len(told) > 9:
         raise Fault(400, "BadRequest", f"Invalid value for {name}.")
     return min(int(told), 999) if name == "$top" else int(told)
+
+
+ROUTES = {
+    "@/users": get(lambda ask, version: some(ask, version, "users"), "graph"),
+    "@/groups": get(lambda ask, version: some(ask, version, "groups"), "graph"),
+    "@/users/{}": get(lambda ask, version, name: one(ask, version, "users", name), "graph"),
+    "@/groups/{}": get(lambda ask, version, name: one(ask, version, "groups", name), "graph"),
+}

@@ -16,8 +16,9 @@ from urllib.parse import parse_qsl, unquote
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
 from vedette.service.caller import Caller, application
-from vedette.service.cast import DOMAIN
-from vedette.service.tokens import LIFETIME, issue, jwks
+from vedette.service.entra.tokens import LIFETIME, issue, jwks
+from vedette.service.route import Route, get
+from vedette.service.state.cast import DOMAIN
 from vedette.wire.problems import Fault
 
 _STORED = {"cache-control": "no-store, no-cache", "pragma": "no-cache", "expires": "-1"}
@@ -178,3 +179,13 @@ def _named(ask: Ask, form: dict[str, str]) -> tuple[str, str | None]:
             user, secret = "", ""
         return unquote(user), unquote(secret)
     return form.get("client_id", ""), form.get("client_secret")
+
+
+ROUTES = {
+    "common/discovery/instance": get(instance, "entra", is_open=True),
+    "{}/oauth2/v2.0/token": Route(face="entra", methods={"POST": token}, is_open=True),
+    "{}/oauth2/token": Route(face="entra", methods={"POST": token}, is_open=True),
+    "{}/v2.0/.well-known/openid-configuration": get(discovery, "entra", is_open=True),
+    "{}/.well-known/openid-configuration": get(discovery, "entra", is_open=True),
+    "{}/discovery/v2.0/keys": get(keys, "entra", is_open=True),
+}

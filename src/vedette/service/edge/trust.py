@@ -8,8 +8,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from vedette.service.authority import Certified, authority, is_good, leaf
-from vedette.service.folder import private
+from vedette.service.edge.authority import Certified, authority, is_good, leaf
+from vedette.service.edge.folder import private
 
 _ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",

@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 from vedette.service.answer import Answer
+from vedette.service.arm.enter import allowed, entered, found, subscribed
+from vedette.service.arm.versions import named, version
 from vedette.service.ask import Ask
-from vedette.service.enter import allowed, entered, found, subscribed
-from vedette.service.records import Workspace, workspaces
-from vedette.service.roles import held, may
-from vedette.service.versions import named, version
+from vedette.service.route import GROUP, INSIGHTS, SUBSCRIPTION, WORKSPACE, WORKSPACES, get
+from vedette.service.state.records import Workspace, workspaces
+from vedette.service.state.roles import held, may
 
 _READ = "Microsoft.OperationalInsights/workspaces/read"
 
@@ -184,3 +185,22 @@ def _workspace(one: Workspace) -> dict[str, Any]:
         "name": one.name,
         "type": "Microsoft.OperationalInsights/workspaces",
     }
+
+
+_PERMISSIONS = "providers/microsoft.authorization/permissions"
+
+ROUTES = {
+    f"{INSIGHTS}/onboardingstates": get(onboarding),
+    f"{INSIGHTS}/onboardingstates/{{}}": get(onboarding),
+    "subscriptions": get(subscriptions),
+    SUBSCRIPTION: get(subscription),
+    f"{SUBSCRIPTION}/resourcegroups": get(groups),
+    f"{SUBSCRIPTION}/{WORKSPACES}": get(workspace_list),
+    f"{GROUP}/{WORKSPACES}": get(workspace_list),
+    WORKSPACE: get(workspace),
+    f"{SUBSCRIPTION}/{_PERMISSIONS}": get(permissions),
+    f"{GROUP}/{_PERMISSIONS}": get(permissions),
+    f"{WORKSPACE}/{_PERMISSIONS}": get(permissions),
+    "tenants": get(tenants),
+    "metadata/endpoints": get(metadata, is_open=True),
+}

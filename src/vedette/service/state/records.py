@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from vedette.model import Incident, changed
 from vedette.model.change import values
-from vedette.service.moments import etag, moment, ticks
+from vedette.service.state.moments import etag, moment, ticks
 
 _decode = msgspec.json.Decoder(Incident).decode
 _encode = msgspec.json.Encoder().encode

@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from vedette.service import cast
-from vedette.service.records import workspaces
+from vedette.service.state import cast
+from vedette.service.state.records import workspaces
 
 Shape = Literal["sh", "pwsh", "github", "azdo", "dotenv"]
 SHAPES: tuple[Shape, ...] = ("sh", "pwsh", "github", "azdo", "dotenv")

@@ -1,0 +1,1 @@
+"""Azure Resource Manager: Sentinel's provider, and what lies around it."""

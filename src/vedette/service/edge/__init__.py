@@ -1,0 +1,1 @@
+"""What lies around the port: trust, the folder, the variables that clients read."""

@@ -1,0 +1,1 @@
+"""Entra: who may sign in, how, and what a token says."""

@@ -1,0 +1,1 @@
+"""Microsoft Graph security, the directory, and Defender's older API."""

@@ -1,0 +1,1 @@
+"""What a world holds: tables, records, and who lives in it."""
