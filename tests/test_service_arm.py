@@ -10,6 +10,7 @@ import pytest
 from golden import GOLDEN, needs_golden
 from served import EU, INSIGHTS, US, edge
 from vedette.service.state import cast
+from vedette.service.state.settings import Settings, keep
 from vedette.service.state.words import HOSTILE
 
 
@@ -167,7 +168,7 @@ def test_a_whole_id_sent_as_a_name_leads_nowhere(it):
 
 @pytest.mark.parametrize("title", HOSTILE)
 def test_a_hostile_title_is_a_title_and_comes_back_as_it_went(it, title):
-    it.connection.execute("INSERT INTO setting VALUES ('mirror_api', '1')")
+    keep(it.connection, Settings(mirror_api=True))
     made = it.make("one", title=title, description=title)["properties"]
     assert (made["title"], made["description"]) == (title, title)
     found = it.graph("GET", f"/{made['providerIncidentId']}")

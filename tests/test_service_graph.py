@@ -6,6 +6,7 @@ import pytest
 
 from served import US, edge
 from vedette.service.state import cast
+from vedette.service.state.settings import Settings, keep
 
 
 @pytest.fixture(params=["memory", "socket"])
@@ -69,7 +70,7 @@ def test_what_was_made_on_arm_never_appears_on_graph(it):
     told = it.graph("GET", "?$count=true&$top=1").json["@odata.count"]
     it.make("one")
     assert it.graph("GET", "?$count=true&$top=1").json["@odata.count"] == told
-    it.connection.execute("INSERT INTO setting VALUES ('mirror_api', '1')")
+    keep(it.connection, Settings(mirror_api=True))
     provider = it.make("two")["properties"]
     assert provider["providerName"] == "Microsoft XDR"
     assert it.graph("GET", f"/{provider['providerIncidentId']}").json["displayName"]

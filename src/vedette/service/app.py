@@ -118,6 +118,7 @@ class Service:
         try:
             connection.execute("BEGIN")
             replies = [self._reply(call, now) for call, _ in waiting]
+            self._world.write_calls()
             connection.execute("COMMIT")
         except sqlite3.Error:
             traceback.print_exc()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from hashlib import blake2b
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -11,9 +11,12 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from msgspec import Struct
 
 from vedette.service.caller import Caller
+from vedette.service.state.alerts import Alerts
 from vedette.service.state.moments import moment, ticks_of
 from vedette.service.state.records import Records
-from vedette.wire.http import Call
+from vedette.service.state.settings import DEFAULT, Settings
+from vedette.service.state.things import Things
+from vedette.wire.http import Call, Reply
 
 NOBODY = Caller(object_id="", tenant="", name="")
 """Who calls before a token was looked at, and where none is needed."""
@@ -23,7 +26,8 @@ class Ask(Struct, kw_only=True):
     """
     A call taken apart. `path` has the segments as sent, decoded;
     ARM's paths know no case. Query names are lower-case; of a repeated one the last holds.
-    `at` is the time in ticks.
+    `at` is the time in ticks. `inner` answers a call that came inside this one, in the same
+    transaction and by the same caller.
     """
 
     connection: sqlite3.Connection
@@ -37,7 +41,9 @@ class Ask(Struct, kw_only=True):
     now: datetime
     at: int
     request: str
+    settings: Settings = DEFAULT
     caller: Caller = NOBODY
+    inner: Callable[[Call], Reply] | None = None
 
     @property
     def moment(self) -> str:
@@ -56,10 +62,32 @@ class Ask(Struct, kw_only=True):
 
     def records(self, dialect: str) -> Records:
         """Return the records, as this caller sees and changes them now."""
-        return Records(self.connection, at=self.at, who=self.caller.name, dialect=dialect)
+        return Records(
+            self.connection,
+            at=self.at,
+            who=self.caller.name,
+            dialect=dialect,
+            request=self.request,
+        )
+
+    def things(self) -> Things:
+        """Return what else ARM keeps, as this caller sees and changes it now."""
+        return Things(self.connection, at=self.at, who=self.caller.name, request=self.request)
+
+    def alerts(self, dialect: str, who: str | None = None) -> Alerts:
+        """Return the alerts, as this caller (or `who` it is called) sees and changes them now."""
+        return Alerts(
+            self.connection,
+            at=self.at,
+            who=who or self.caller.name,
+            dialect=dialect,
+            request=self.request,
+        )
 
 
-def heard(connection: sqlite3.Connection, call: Call, now: datetime, salt: str) -> Ask:
+def heard(
+    connection: sqlite3.Connection, call: Call, now: datetime, told: Settings = DEFAULT
+) -> Ask:
     """Take a call apart. The same call at the same time gets the same request id."""
     parts = urlsplit(call.url)
     # msgraph-sdk 1.65 asks for `/v1.0//security`, others end in a slash: both mean the same.
@@ -68,7 +96,7 @@ def heard(connection: sqlite3.Connection, call: Call, now: datetime, salt: str) 
     headers = {name.lower(): value for name, value in call.headers}
     named = headers.get("x-ms-client-request-id", "")
     at = ticks_of(now)
-    seen = blake2b(f"{salt}\n{at}\n{call.method}\n{call.url}\n{named}".encode(), digest_size=16)
+    seen = blake2b(f"vedette\n{at}\n{call.method}\n{call.url}\n{named}".encode(), digest_size=16)
     return Ask(
         connection=connection,
         method=call.method.upper(),
@@ -81,6 +109,7 @@ def heard(connection: sqlite3.Connection, call: Call, now: datetime, salt: str) 
         now=now,
         at=at,
         request=_guid(seen.hexdigest()),
+        settings=told,
     )
 
 

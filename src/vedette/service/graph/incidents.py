@@ -121,7 +121,7 @@ def comment(ask: Ask, version: str, id: str) -> Answer:
 def _records(ask: Ask) -> Records:
     caller = ask.caller
     who = caller.upn or caller.name if caller.kind == "user" else f"{_APP}{caller.name}"
-    return Records(ask.connection, at=ask.at, who=who, dialect="defender")
+    return Records(ask.connection, at=ask.at, who=who, dialect="defender", request=ask.request)
 
 
 def _place(ask: Ask, version: str) -> Place:

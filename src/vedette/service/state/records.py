@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from vedette.model import Incident, changed
 from vedette.model.change import values
+from vedette.service.state.log import Change, latest, note
 from vedette.service.state.moments import etag, moment, ticks
 
 _decode = msgspec.json.Decoder(Incident).decode
@@ -125,11 +126,20 @@ _NEXT_XDR = "UPDATE tenant SET next_xdr = next_xdr + 1 WHERE id = ? RETURNING ne
 class Records:
     """The records of a world, as one call at one time by one caller sees and changes them."""
 
-    def __init__(self, connection: sqlite3.Connection, *, at: int, who: str, dialect: str) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        at: int,
+        who: str,
+        dialect: str,
+        request: str | None = None,
+    ) -> None:
         self.connection = connection
         self.at = at
         self.who = who
         self.dialect = dialect
+        self.request = request
 
     # ---- reading
 
@@ -232,9 +242,14 @@ class Records:
         return replace(kept, incident=made)
 
     def remove(self, kept: Kept) -> None:
-        """Forget an incident and its comments; its number is never given again."""
+        """Forget an incident and what belongs to it; its number is never given again."""
         self._log(self._version(), "delete", kept, kept.incident, None)
         self.connection.execute("DELETE FROM comment WHERE incident = ?", (kept.serial,))
+        self.connection.execute("DELETE FROM alert WHERE incident = ?", (kept.serial,))
+        self.connection.execute(
+            "DELETE FROM thing WHERE workspace = ? AND parent = ? AND kind IN ('task', 'relation')",
+            (kept.workspace, kept.incident.id),
+        )
         self.connection.execute("DELETE FROM incident WHERE serial = ?", (kept.serial,))
 
     # ---- comments
@@ -309,8 +324,7 @@ class Records:
 
     def _version(self) -> int:
         # The log's next serial numbers the version: nothing else has to be counted.
-        (last,) = self.connection.execute("SELECT max(serial) FROM change").fetchone()
-        return (last or 0) + 1
+        return latest(self.connection) + 1
 
     def _log(
         self,
@@ -321,21 +335,22 @@ class Records:
         after: Incident | None,
     ) -> None:
         fields = changed(before, after) if before and after else ()
-        self.connection.execute(
-            "INSERT INTO change (serial, at, who, dialect, verb, workspace, incident, before,"
-            " after, etag_before, etag_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                version,
-                moment(self.at),
-                self.who,
-                self.dialect,
-                verb,
-                kept.workspace,
-                kept.incident.id,
-                _encode(values(before, fields) if after else before) if before else None,
-                _encode(values(after, fields) if before else after) if after else None,
-                before.etag if before else None,
-                after.etag if after else None,
+        note(
+            self.connection,
+            Change(
+                serial=version,
+                at=moment(self.at),
+                who=self.who,
+                dialect=self.dialect,
+                kind="incident",
+                verb=verb,
+                workspace=kept.workspace,
+                name=kept.incident.id,
+                before=(values(before, fields) if after else before) if before else None,
+                after=(values(after, fields) if before else after) if after else None,
+                etag_before=before.etag if before else None,
+                etag_after=after.etag if after else None,
+                request=self.request,
             ),
         )
 

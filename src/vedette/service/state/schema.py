@@ -7,9 +7,7 @@ from pathlib import Path
 
 from vedette.errors import Failed
 
-VERSION = 1
-
-_TABLES = (
+_FIRST = (
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     """CREATE TABLE tenant (
         id TEXT PRIMARY KEY, name TEXT NOT NULL, next_xdr INTEGER NOT NULL
@@ -71,15 +69,45 @@ _TABLES = (
 )
 
 
+# Everything but incidents: alerts with their entities, and what ARM keeps by name.
+_SECOND = (
+    """CREATE TABLE alert (
+        serial INTEGER PRIMARY KEY, tenant TEXT NOT NULL, incident INTEGER NOT NULL,
+        name TEXT NOT NULL COLLATE NOCASE, xdr TEXT COLLATE NOCASE,
+        created INTEGER NOT NULL, modified INTEGER NOT NULL, record BLOB NOT NULL
+    )""",
+    "CREATE INDEX alert_incident ON alert (incident)",
+    "CREATE INDEX alert_name ON alert (tenant, name)",
+    "CREATE UNIQUE INDEX alert_xdr ON alert (tenant, xdr) WHERE xdr IS NOT NULL",
+    """CREATE TABLE thing (
+        serial INTEGER PRIMARY KEY, workspace INTEGER NOT NULL, kind TEXT NOT NULL,
+        parent TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE,
+        etag TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL,
+        record BLOB NOT NULL, UNIQUE (workspace, kind, parent, name)
+    )""",
+    "ALTER TABLE change ADD COLUMN kind TEXT NOT NULL DEFAULT 'incident'",
+    "ALTER TABLE change ADD COLUMN request TEXT",
+    """CREATE TABLE call (
+        serial INTEGER PRIMARY KEY, at TEXT NOT NULL, request TEXT NOT NULL, who TEXT NOT NULL,
+        method TEXT NOT NULL, url TEXT NOT NULL, status INTEGER NOT NULL, fault TEXT
+    )""",
+    "CREATE TABLE quota (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
+)
+
+_STEPS = (_FIRST, _SECOND)
+VERSION = len(_STEPS)
+
+
 def prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables, unless they are there; a file of another version is refused."""
+    """Make the tables, or add what an older world lacks; a newer one's file is refused."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == VERSION:
         return
-    if version:
+    if version > VERSION:
         raise ValueError(f"this world is of version {version}; this vedette reads {VERSION}")
-    for statement in _TABLES:
-        connection.execute(statement)
+    for step in _STEPS[version:]:
+        for statement in step:
+            connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {VERSION}")
 
 

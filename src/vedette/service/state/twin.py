@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from vedette.model import Classification, Incident, Reason
 from vedette.service.state.records import Kept, Workspace
+from vedette.service.state.settings import settings
 
 # The one reason that comes back of each classification that Defender was told.
 REASONS = {
@@ -27,10 +28,7 @@ def mirrors(connection: sqlite3.Connection, workspace: Workspace) -> bool:
     Return whether an incident made on ARM appears on Defender too. By Microsoft's word it
     never does; the setting `mirror_api` lets tests have it otherwise.
     """
-    if not workspace.defender:
-        return False
-    row = connection.execute("SELECT value FROM setting WHERE name = 'mirror_api'").fetchone()
-    return row is not None and row[0] == "1"
+    return workspace.defender and settings(connection).mirror_api
 
 
 def told_on_sentinel(before: Incident, after: Incident) -> Incident:

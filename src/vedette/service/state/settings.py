@@ -1,0 +1,56 @@
+"""How a world behaves beyond what it holds: delays, limits, its clock. Kept in the world."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import lru_cache
+
+import msgspec
+from msgspec import Struct
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """
+    Times are seconds. `sync_delay`: until one plane sees what was changed on the other.
+    `entity_delay`: until the entities of a new alert can be read. `log_delay` and
+    `log_coalesce`: until a change is in the log table, and the span in which several become
+    one row there (on workspaces that Defender has). `item_delay`: until a written watchlist
+    item or indicator can be read. `ahead`: how far the service's clock is ahead of its
+    edge's. `limits` names a profile of limits; `mirror_api` lets incidents made on ARM appear on
+    Defender; `log_keep` is how many calls are remembered.
+    """
+
+    limits: str = "off"
+    sync_delay: float = 0.0
+    entity_delay: float = 0.0
+    item_delay: float = 0.0
+    log_delay: float = 0.0
+    log_coalesce: float = 0.0
+    ahead: float = 0.0
+    mirror_api: bool = False
+    log_keep: int = 100_000
+
+
+DEFAULT = Settings()
+
+
+def settings(connection: sqlite3.Connection) -> Settings:
+    """Return how this world behaves now."""
+    row = connection.execute("SELECT value FROM setting WHERE name = 'service'").fetchone()
+    return DEFAULT if row is None else _decoded(row[0])
+
+
+@lru_cache(maxsize=64)
+def _decoded(text: str) -> Settings:
+    return msgspec.json.decode(text, type=Settings)
+
+
+def keep(connection: sqlite3.Connection, told: Settings) -> None:
+    """Let the world behave like this from now on."""
+    connection.execute(
+        "INSERT INTO setting (name, value) VALUES ('service', ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        (_encode(told).decode(),),
+    )

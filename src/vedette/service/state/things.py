@@ -1,0 +1,193 @@
+"""
+What ARM keeps by name below a workspace, whatever its kind: tasks, relations, bookmarks,
+automation rules, watchlists and their items, indicators. One table, one way to version and
+to log them; what is in a record is its kind's own business.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from vedette.service.state.log import Change, latest, note
+from vedette.service.state.moments import etag, moment
+from vedette.service.state.records import Workspace
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Thing(Struct, frozen=True, kw_only=True):
+    """
+    One of them. `parent` is the name of the incident or watchlist it belongs to, empty where
+    it belongs to the workspace. Times are ticks.
+    """
+
+    serial: int
+    workspace: int
+    kind: str
+    parent: str
+    name: str
+    etag: str
+    created: int
+    modified: int
+    record: dict[str, Any]
+
+
+_THING = "serial, workspace, kind, parent, name, etag, created, modified, record"
+
+
+class Things:
+    """The things of a world, as one call at one time by one caller sees and changes them."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        at: int,
+        who: str,
+        dialect: str = "sentinel",
+        request: str | None = None,
+    ) -> None:
+        self.connection = connection
+        self.at = at
+        self.who = who
+        self.dialect = dialect
+        self.request = request
+
+    def named(
+        self, workspace: Workspace, kind: str, name: str, *, parent: str = ""
+    ) -> Thing | None:
+        """Return one, by its name in whatever case."""
+        row = self.connection.execute(
+            f"SELECT {_THING} FROM thing"  # noqa: S608 - constants
+            " WHERE workspace = ? AND kind = ? AND parent = ? AND name = ?",
+            (workspace.serial, kind, parent, name),
+        ).fetchone()
+        return None if row is None else _thing(row)
+
+    def listed(
+        self, workspace: Workspace, kind: str, *, parent: str = "", after: int = 0
+    ) -> Iterator[Thing]:
+        """Give them in the order they were made, from behind a serial."""
+        rows = self.connection.execute(
+            f"SELECT {_THING} FROM thing WHERE workspace = ? AND kind = ? AND parent = ?"  # noqa: S608 - constants
+            " AND serial > ? ORDER BY serial",
+            (workspace.serial, kind, parent, after),
+        )
+        for row in rows:
+            yield _thing(row)
+
+    def count(self, workspace: Workspace, kind: str, *, parent: str = "") -> int:
+        """Return how many there are."""
+        (found,) = self.connection.execute(
+            "SELECT count(*) FROM thing WHERE workspace = ? AND kind = ? AND parent = ?",
+            (workspace.serial, kind, parent),
+        ).fetchone()
+        return int(found)
+
+    def add(
+        self,
+        workspace: Workspace,
+        kind: str,
+        name: str,
+        record: Mapping[str, Any],
+        *,
+        parent: str = "",
+    ) -> Thing:
+        """Keep a new one; its name must be free."""
+        version = latest(self.connection) + 1
+        made = etag(version, self.at)
+        cursor = self.connection.execute(
+            "INSERT INTO thing (workspace, kind, parent, name, etag, created, modified, record)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (workspace.serial, kind, parent, name, made, self.at, self.at, _encode(record)),
+        )
+        assert cursor.lastrowid is not None
+        thing = Thing(
+            serial=cursor.lastrowid,
+            workspace=workspace.serial,
+            kind=kind,
+            parent=parent,
+            name=name,
+            etag=made,
+            created=self.at,
+            modified=self.at,
+            record=dict(record),
+        )
+        self._note("create", version, thing, None, thing)
+        return thing
+
+    def save(self, thing: Thing, record: Mapping[str, Any], verb: str = "update") -> Thing:
+        """Keep a new version of one."""
+        version = latest(self.connection) + 1
+        at = max(self.at, thing.modified + 1)  # two versions never share a time
+        made = msgspec.structs.replace(
+            thing, record=dict(record), modified=at, etag=etag(version, self.at)
+        )
+        self.connection.execute(
+            "UPDATE thing SET etag = ?, modified = ?, record = ? WHERE serial = ?",
+            (made.etag, at, _encode(record), thing.serial),
+        )
+        self._note(verb, version, thing, thing, made)
+        return made
+
+    def remove(self, thing: Thing) -> None:
+        """Forget one."""
+        self._note("delete", latest(self.connection) + 1, thing, thing, None)
+        self.connection.execute("DELETE FROM thing WHERE serial = ?", (thing.serial,))
+
+    def remove_below(self, workspace: Workspace, parent: str, *kinds: str) -> None:
+        """Forget everything of these kinds that belongs to a parent, which is gone."""
+        for kind in kinds:
+            for thing in tuple(self.listed(workspace, kind, parent=parent)):
+                self.remove(thing)
+
+    def happened(self, workspace: Workspace, kind: str, verb: str, name: str, what: Any) -> None:
+        """Log what leaves nothing behind but that it happened, such as a playbook's run."""
+        note(
+            self.connection,
+            Change(
+                serial=latest(self.connection) + 1,
+                at=moment(self.at),
+                who=self.who,
+                dialect=self.dialect,
+                kind=kind,
+                verb=verb,
+                workspace=workspace.serial,
+                name=name,
+                after=what,
+                request=self.request,
+            ),
+        )
+
+    def _note(
+        self, verb: str, version: int, thing: Thing, before: Thing | None, after: Thing | None
+    ) -> None:
+        note(
+            self.connection,
+            Change(
+                serial=version,
+                at=moment(self.at),
+                who=self.who,
+                dialect=self.dialect,
+                kind=thing.kind,
+                verb=verb,
+                workspace=thing.workspace,
+                name=f"{thing.parent}/{thing.name}" if thing.parent else thing.name,
+                before=before.record if before else None,
+                after=after.record if after else None,
+                etag_before=before.etag if before else None,
+                etag_after=after.etag if after else None,
+                request=self.request,
+            ),
+        )
+
+
+def _thing(row: Any) -> Thing:
+    *told, record = row
+    return Thing(**dict(zip(Thing.__struct_fields__, (*told, _decode(record)), strict=True)))
