@@ -7,6 +7,8 @@ READY  := .venv/ready
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
           --generate-hashes --no-header --no-annotate $(if $(UPGRADE),--upgrade)
 OURS   := src tests bench scripts
+# of the vendor's SDK, beside the one in the environment: each in a folder of its own
+BESIDE := 2.0.0b2 2.0.0b4
 
 .DELETE_ON_ERROR:
 .PHONY: help demo test check format soak bench lock clean
@@ -42,6 +44,9 @@ lock: $(READY)-dev ## remake requirements/ from pyproject.toml; UPGRADE=1 takes 
 	$(LOCK) --group dev pyproject.toml -o requirements/dev.txt
 	$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 	$(LOCK) -c requirements/dev.txt --group build -o requirements/build.txt
+	@for one in $(BESIDE); do \
+	    echo "azure-mgmt-securityinsight==$$one" | \
+	        $(LOCK) --no-deps -o requirements/sdk-$$one.txt - || exit 1; done
 
 clean: ## remove everything that was made here
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -61,7 +66,10 @@ endef
 $(READY)-runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(READY)-venv
 	$(call install,runtime build)
 
-$(READY)-dev: requirements/dev.txt pyproject.toml | $(READY)-venv
+$(READY)-dev: requirements/dev.txt $(BESIDE:%=requirements/sdk-%.txt) pyproject.toml | $(READY)-venv
+	@for one in $(BESIDE); do \
+	    $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	        --no-deps --upgrade --target .venv/sdk/$$one -r requirements/sdk-$$one.txt || exit 1; done
 	$(call install,dev)
 	@touch $(READY)-runtime
 

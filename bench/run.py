@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import lists
 import service
 import startup
 import updates
@@ -18,7 +19,12 @@ from tables import table
 
 import vedette
 
-PARTS = {"updates": updates.measure, "start-up": startup.measure, "service": service.measure}
+PARTS = {
+    "updates": updates.measure,
+    "start-up": startup.measure,
+    "service": service.measure,
+    "lists": lists.measure,
+}
 _BESIDE = ("aiohttp", "azure-mgmt-securityinsight", "azure-core", "msgspec", "cryptography", "lark")
 _RESULTS = Path(__file__).with_name("RESULTS.md")
 

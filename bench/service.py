@@ -58,9 +58,10 @@ class Service(NamedTuple):
     ca: Path
     authorization: str
     names: list[str]
+    token: tuple[str, dict[str, str]] = ("", {})
 
 
-def _cpu_ms(pid: int) -> float:
+def cpu_ms(pid: int) -> float:
     """What a process has used so far; the kernel tells in its own ticks."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
@@ -83,11 +84,11 @@ def plain() -> Iterator[Service]:
 
 
 @contextmanager
-def ours() -> Iterator[Service]:
+def ours(sample: int = 500) -> Iterator[Service]:
     """`vedette serve`, its world on this disk, spoken to as its service.env tells anybody."""
     with TemporaryDirectory(dir=_HERE, prefix=".world-") as folder:
         command = [str(Path(sys.executable).with_name("vedette")), "serve", "--port", "0"]
-        command += ["--data", folder, "--sample", "500"]
+        command += ["--data", folder, "--sample", str(sample)]
         with subprocess.Popen(command, stdout=-1) as process:
             assert process.stdout is not None
             try:
@@ -120,17 +121,17 @@ async def _entered(pid: int, told: dict[str, str]) -> Service:
         "client_secret": told["AZURE_CLIENT_SECRET"],
         "scope": "https://management.azure.com/.default",
     }
-    async with _session(ca) as session:
-        async with session.post(f"{authority}/oauth2/v2.0/token", data=form) as reply:
+    async with session(ca) as opened:
+        async with opened.post(f"{authority}/oauth2/v2.0/token", data=form) as reply:
             authorization = f"Bearer {(await reply.json())['access_token']}"
         headers = {"Authorization": authorization}
         url = f"{base}/incidents{_VERSION}&$top={_MANY}"
-        async with session.get(url, headers=headers) as reply:
+        async with opened.get(url, headers=headers) as reply:
             names = [found["name"] for found in (await reply.json())["value"]]
-    return Service(pid, base, ca, authorization, names)
+    return Service(pid, base, ca, authorization, names, (f"{authority}/oauth2/v2.0/token", form))
 
 
-def _session(ca: Path) -> aiohttp.ClientSession:
+def session(ca: Path) -> aiohttp.ClientSession:
     context = ssl.create_default_context(cafile=str(ca))
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=_AT_ONCE))
 
@@ -169,12 +170,12 @@ async def _load(service: Service, count: int, use: Use) -> float:
         for turn in range(count // _AT_ONCE):
             round_, place = divmod(turn, len(share))
             url = f"{service.base}/incidents/{share[place]}{_VERSION}"
-            await use(session, service, url, round_)
+            await use(opened, service, url, round_)
 
-    before = _cpu_ms(service.pid)
-    async with _session(service.ca) as session:
+    before = cpu_ms(service.pid)
+    async with session(service.ca) as opened:
         await asyncio.gather(*(work(service.names[start::_AT_ONCE]) for start in range(_AT_ONCE)))
-    return (_cpu_ms(service.pid) - before) / (count // _AT_ONCE * _AT_ONCE)
+    return (cpu_ms(service.pid) - before) / (count // _AT_ONCE * _AT_ONCE)
 
 
 async def _loads(service: Service, count: int) -> tuple[float, float]:

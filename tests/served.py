@@ -195,6 +195,10 @@ class Socket(Edge):
 
     def _token(self, app, url):
         audience = GRAPH if "/v1.0/" in url or "/beta/" in url else ARM
+        if "/v1/" in url:
+            audience = "https://api.loganalytics.io"
+        if "/api/incidents" in url:
+            audience = "https://api.security.microsoft.com"
         if (app, audience) not in self._tokens:
             self._tokens[app, audience] = self.sign_in(app, audience).json["access_token"]
         return self._tokens[app, audience]

@@ -105,3 +105,88 @@ def test_a_world_that_is_there_is_kept_and_that_is_said_where_another_was_asked_
         True,
     )
     assert "kept as it is" not in served(nobody, "true").stderr
+
+
+# ---- the proxy, and worlds from files and to them
+
+WORLD = """
+[tenants.contoso]
+name = "Contoso"
+[subscriptions.security]
+name = "Contoso Security"
+[workspaces.night-soc]
+resource_group = "soc"
+sample = 7
+[people.linda]
+name = "Linda Okafor"
+[applications.nightly]
+name = "nightly"
+[[assignments]]
+who = ["nightly"]
+role = "Microsoft Sentinel Contributor"
+scope = "night-soc"
+"""
+
+
+def test_with_a_proxy_the_ready_line_and_the_variables_name_it(nobody):
+    program = "import os; print(os.environ['HTTPS_PROXY'], os.environ['NO_PROXY'])"
+    ran = served(nobody, sys.executable, "-c", program, options=("--proxy", "0", "--sample", "5"))
+    assert ran.returncode == 0, ran.stderr
+    proxy = json.loads(ran.stderr.splitlines()[0])["proxy"]
+    assert proxy.startswith("http://127.0.0.1:")
+    assert ran.stdout == f"{proxy} localhost,127.0.0.1,::1\n"
+    assert f"HTTPS_PROXY={proxy}\n" in (nobody.folder / "world" / "service.env").read_text()
+
+
+def test_a_world_of_a_file_is_served_and_vedette_works_on_it(nobody):
+    (nobody.folder / "night.toml").write_text(WORLD)
+    words = ("list", "--count", "--json")
+    ran = served(nobody, *nobody.command(*words), options=("--world", "night.toml"))
+    assert ran.returncode == 0, ran.stderr
+    (group,) = json.loads(ran.stdout)
+    assert group["count"] == 7
+    ran = served(nobody, "true", options=("--world", "night.toml"))
+    assert "the world in world is kept as it is: --world" in ran.stderr
+
+
+def test_a_file_that_is_wrong_is_refused_before_anything_is_made(nobody):
+    (nobody.folder / "night.toml").write_text(WORLD.replace("sample", "samples"))
+    ran = nobody("serve", "--data", "world", "--world", "night.toml")
+    assert ran.code == 2
+    assert "night.toml: workspaces.night-soc: " in ran.err
+    assert "it may say subscription, resource_group" in ran.err
+    assert not (nobody.folder / "world").exists()
+
+
+def test_a_world_is_carried_from_one_folder_to_another(nobody):
+    served(nobody, "true", options=("--sample", "5"))
+    ran = nobody("serve", "--data", "world", "--export", "w.ndjson")
+    assert ran.code == 0, ran.err
+    rows = ran.json["exported"]
+    ran = nobody("serve", "--data", "other", "--import", "w.ndjson")
+    assert (ran.code, ran.json["imported"]) == (0, rows)
+    ran = nobody("serve", "--data", "other", "--export", "-")
+    assert ran.out == (nobody.folder / "w.ndjson").read_text()
+    secret = nobody("serve", "--data", "world", "--export", "-", "--with-secrets").out
+    assert len(secret.splitlines()) > rows
+    ran = nobody("serve", "--data", "other", "--import", "w.ndjson")
+    assert ran.code == 2
+    assert "there is a world in this folder already" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--export", "x", "--import", "y"), "three things"),
+        (("--with-secrets",), "belongs to --export"),
+        (("--export", "x", "--", "true"), "run no command"),
+        (("--world", "none.toml"), "cannot read none.toml"),
+        (("--export", "x"), "there is no world in"),
+        (("--import", "none"), "cannot read none"),
+    ],
+)
+def test_what_cannot_be_done_together_or_at_all_is_a_usage_error(nobody, words, said):
+    ran = nobody("serve", "--data", "none", *words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert not (nobody.folder / "none").exists()

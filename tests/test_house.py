@@ -161,8 +161,10 @@ def test_every_pin_carries_hashes():
 
 
 def test_the_locks_agree_with_one_another():
+    # other generations of one package stand in folders of their own
+    ours = [lock for lock in LOCKS if not lock.name.startswith("sdk-")]
     pinned = [
-        set(re.findall(r"^[a-z0-9.-]+==\S+", lock.read_text(), re.MULTILINE)) for lock in LOCKS
+        set(re.findall(r"^[a-z0-9.-]+==\S+", lock.read_text(), re.MULTILINE)) for lock in ours
     ]
     names = [{pin.partition("==")[0] for pin in pins} for pins in pinned]
     for mine, my_names in zip(pinned, names, strict=True):

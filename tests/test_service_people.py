@@ -52,3 +52,23 @@ def test_nobody_and_nonsense_are_refused(it):
         assert it.ask("GET", f"/v1.0/users?$filter={where}").status == 400
     denied = it.ask("GET", "/v1.0/users", app=cast.READER_APP)
     assert (denied.status, denied.code) == (403, "Authorization_RequestDenied")
+
+
+def test_pages_keep_what_was_selected(it):
+    found = list(it.pages("/v1.0/users?$select=id,displayName&$top=5"))
+    assert len(found) == 12
+    assert {tuple(one) for one in found} == {("displayName", "id")}
+    one = it.ask("GET", "/v1.0/users/linda@contoso.example?$select=id").json
+    assert {*one} == {"@odata.context", "id"}
+
+
+def test_people_are_searched_where_the_caller_can_wait_for_it(it):
+    path = '/v1.0/users?$search="displayName:OKA"&$count=true'
+    told = it.ask("GET", path.replace('"', "%22"))
+    assert (told.status, told.code) == (400, "Request_UnsupportedQuery")
+    eventual = {"ConsistencyLevel": "eventual"}
+    told = it.ask("GET", path.replace('"', "%22"), headers=eventual).json
+    assert [one["displayName"] for one in told["value"]] == ["Linda Okafor"]
+    assert told["@odata.count"] == 1
+    for clause in ("displayName:x", "%22secret:x%22", "%22mail%22"):
+        assert it.ask("GET", f"/v1.0/users?$search={clause}", headers=eventual).status == 400

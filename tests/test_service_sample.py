@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 
 import msgspec
 import pytest
@@ -11,8 +12,13 @@ import pytest
 from served import NOW
 from vedette.model import Incident, instant
 from vedette.service.state import cast, sample
+from vedette.service.state.alerts import Alert
+from vedette.service.state.moments import ticks
 from vedette.service.state.schema import connect
 from vedette.service.state.words import HOSTILE, TECHNIQUES, TEMPLATES
+
+# RFC 5737 and RFC 3849.
+DOCUMENTATION = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
 
 
 def world(count=1_500, seed=3, now=NOW):
@@ -27,6 +33,25 @@ def world(count=1_500, seed=3, now=NOW):
 def incidents():
     rows = world().execute("SELECT record FROM incident ORDER BY created")
     return [msgspec.json.decode(record, type=Incident) for (record,) in rows]
+
+
+@pytest.fixture(scope="module")
+def alerts():
+    """Every alert with the incident it belongs to."""
+    rows = world().execute(
+        "SELECT i.record, a.record, a.created, a.modified, a.xdr FROM alert a"
+        " JOIN incident i ON i.serial = a.incident ORDER BY i.serial, a.created"
+    )
+    return [
+        (
+            msgspec.json.decode(of, type=Incident),
+            msgspec.json.decode(record, type=Alert),
+            created,
+            modified,
+            xdr,
+        )
+        for of, record, created, modified, xdr in rows
+    ]
 
 
 def dump(connection):
@@ -49,6 +74,83 @@ def test_another_now_moves_the_times_and_nothing_else():
         for name in ("created", "modified", "firstActivity", "lastActivity"):
             assert instant(after.pop(name)) - instant(before.pop(name)) == by
         assert before == after
+
+
+def test_another_now_moves_the_times_of_alerts_and_nothing_else():
+    by = timedelta(days=3, microseconds=7)
+    ask = "SELECT tenant, incident, name, xdr, record FROM alert ORDER BY serial"
+    pairs = zip(world(300).execute(ask), world(300, now=NOW + by).execute(ask), strict=True)
+    times = ("created", "modified", "first_activity", "last_activity", "resolved")
+    for here, there in pairs:
+        assert here[:-1] == there[:-1]
+        before, after = msgspec.json.decode(here[-1]), msgspec.json.decode(there[-1])
+        for name in times:
+            one, other = before.pop(name), after.pop(name)
+            assert (one is None and other is None) or instant(other) - instant(one) == by
+        assert before == after
+
+
+def test_alerts_are_as_many_as_their_incidents_count_and_come_from_their_products(alerts):
+    counts = Counter(of.key for of, *_ in alerts)
+    assert all(counts[of.key] == of.alerts for of, *_ in alerts)
+    assert 1.3 < len(alerts) / 1_500 < 1.9
+    assert max(counts.values()) > 6
+    for of, alert, *_ in alerts:
+        assert (alert.product,) == of.products
+        assert {*alert.tactics} <= {*of.tactics}
+        assert {*alert.techniques} <= {*of.techniques}
+        assert alert.rule in (of.rules or (None,))
+        assert alert.severity == of.severity
+    assert {of.title for of, *_ in alerts} <= {alert.title for _, alert, *_ in alerts}
+
+
+def test_alerts_live_between_the_activity_and_the_incident_that_was_made_of_it(alerts):
+    for of, alert, created, modified, _ in alerts:
+        told = (of.first_activity, alert.first_activity, alert.last_activity, alert.created)
+        times = [ticks(moment) for moment in (*told, of.created)]
+        assert times == sorted(times)
+        assert ticks(alert.last_activity) <= ticks(of.last_activity)
+        assert (created, modified) == (ticks(alert.created), ticks(alert.modified))
+        assert ticks(alert.modified) <= ticks(of.modified)
+        assert (alert.status == "Resolved") == (of.status == "Closed")
+        assert (alert.resolved is None) == (alert.status != "Resolved")
+
+
+def test_defender_has_an_id_of_its_own_for_the_alerts_of_what_it_knows(alerts):
+    for of, alert, _, _, xdr in alerts:
+        assert alert.xdr == xdr
+        assert (xdr is None) == (of.provider == "Azure Sentinel")
+    known = [xdr for *_, xdr in alerts if xdr]
+    assert len(known) == len({*known})
+    assert {xdr[:2] for xdr in known} == {"sn", "da", "aa", "fa", "ca", "ad"}
+
+
+def test_the_same_thing_has_the_same_name_and_comes_back_in_other_incidents(alerts):
+    where, named = {}, {}
+    for of, alert, *_ in alerts:
+        assert alert.entities, alert.title
+        for one in alert.entities:
+            where.setdefault(one.name, set()).add(of.key)
+            key = (of.workspace, one.kind, msgspec.json.encode(one.properties))
+            assert named.setdefault(key, one.name) == one.name
+    assert len({*named.values()}) == len(named)
+    assert sum(len(some) > 1 for some in where.values()) > 200
+    kinds = {kind for _, kind, _ in named}
+    assert kinds >= {"Ip", "Account", "Host", "Url", "FileHash", "MailMessage", "Process"}
+
+
+def test_addresses_and_names_of_entities_belong_to_nobody(alerts):
+    nobody = [ip_network(one) for one in DOCUMENTATION]
+    for _, alert, *_ in alerts:
+        for one in alert.entities:
+            told = one.properties
+            if one.kind == "Ip":
+                address = ip_address(told["address"])
+                assert any(address in one for one in nobody if one.version == address.version)
+            if one.kind == "Account":
+                assert told["upnSuffix"] == cast.DOMAIN
+            if one.kind == "DnsResolution":
+                assert told["domainName"].endswith(".example")
 
 
 def test_it_can_grow_and_the_numbers_go_on():
@@ -89,7 +191,7 @@ def test_every_incident_makes_sense(incidents):
         assert not any(moment.split(".")[-1].endswith("0Z") for moment in moments if "." in moment)
         assert (one.classification is None) == (one.status != "Closed")
         assert one.provider_id == str(one.number) or one.provider == "Microsoft XDR"
-        assert 1 <= one.alerts <= 150
+        assert one.alerts == 0 if one.merged_into else 1 <= one.alerts <= 12
 
 
 def test_nothing_open_is_merged_and_nothing_merged_leads_to_a_merged_one():

@@ -27,6 +27,18 @@ def test_a_body_is_json_or_what_python_prints_of_it(told):
     assert body(str(told).encode()) == told
 
 
+def test_what_python_prints_may_be_as_large_as_an_upload():
+    """A watchlist of several megabytes is sent so too, and read in one go."""
+    told = {"properties": {"rawContent": 'it\'s\t"x",1\r\n' * 200_000, "is": [True, None]}}
+    assert body(str(told).encode()) == told
+
+
+@pytest.mark.parametrize("received", ["'\\' " * 500_000, "\"'" * 400_000, "{'a': '" + "x" * 10**6])
+def test_quotes_that_never_close_are_refused_in_linear_time(received):
+    with pytest.raises(Fault):
+        body(received.encode())
+
+
 def test_no_body_is_an_empty_object():
     assert body(b"") == {}
 
@@ -39,6 +51,8 @@ def test_no_body_is_an_empty_object():
         b"null",
         b"{'a': ",
         b"{'a': open('x')}",
+        b"{'a': 'b}",
+        b"{'a': '\\U00ffffff'}",
         b"{'a': 1j}",
         b"{1: 2}, 3",
         b"\xff\xff",

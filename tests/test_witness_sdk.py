@@ -128,6 +128,6 @@ def test_it_waits_out_a_refusal(it, sdk):
     path = f"{EU}{INSIGHTS}/incidents"
     it.cause(Trouble(method="GET", path=path, status=429, headers={"retry-after": "0"}))
     assert next(iter(sdk.incidents.list(*WHERE, top=1))).name
-    remaining = it.connection.execute("SELECT remaining FROM trouble").fetchone()
-    assert remaining == (0,)
+    struck = it.connection.execute("SELECT struck FROM fault").fetchone()
+    assert struck == (1,)
     assert it.arm("GET", "/incidents", version=VERSION).status == 200

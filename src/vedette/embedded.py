@@ -12,6 +12,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -36,7 +37,7 @@ from vedette.service.state import cast
 from vedette.service.state.sample import fill
 from vedette.service.state.schema import connect as opened
 from vedette.service.world import World
-from vedette.wire.http import Call, Reply
+from vedette.wire.http import Call, Delivery, Reply
 
 SAMPLE = 500
 SEED = 1
@@ -47,9 +48,12 @@ _KNOCK = 0.5
 """How long a service on this machine may take to let a connection in, in seconds."""
 
 
-class _Workspace(Struct, frozen=True):
+class _Named(Struct, frozen=True):
+    """A tenant, or a workspace, whose `tenant` is an id."""
+
     name: str
     id: str
+    tenant: str = ""
 
 
 class _Told(Struct, frozen=True):
@@ -57,8 +61,9 @@ class _Told(Struct, frozen=True):
 
     url: str
     tenant: str
-    workspaces: tuple[_Workspace, ...]
+    workspaces: tuple[_Named, ...]
     environment: dict[str, str]
+    tenants: tuple[_Named, ...] = ()
 
 
 class InProcess:
@@ -79,19 +84,33 @@ class InProcess:
         connection.execute("BEGIN IMMEDIATE")
         try:
             reply = self.world.reply(call, self._now(), self._caller)
+            self.world.write_calls()
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-        if reply.delivery is not None and reply.delivery.close != "no":
-            raise Unreachable("the local service closed the connection without an answer")
-        return reply
+        return reply if reply.delivery is None else await _arrived(reply, reply.delivery)
 
     async def close(self) -> None:
-        """Close the world's file, and let others at it."""
-        self.world.connection.close()
+        """Write down which calls there were, close the world's file, and let others at it."""
+        connection = self.world.connection
+        with suppress(sqlite3.Error):  # they are a record of what was asked, and no change
+            connection.execute("BEGIN IMMEDIATE")
+            self.world.write_calls(anyway=True)
+            connection.execute("COMMIT")
+        connection.close()
         if self.lock is not None:
             self.lock.release()
+
+
+async def _arrived(reply: Reply, delivery: Delivery) -> Reply:
+    """Return what is left of a reply that travelled badly, as a socket would have it."""
+    await asyncio.sleep(delivery.after + delivery.slow)
+    if delivery.close != "no":
+        raise Unreachable("the local service closed the connection without an answer")
+    if delivery.length > 0 or delivery.cut_at is not None:
+        raise Unreachable("the local service cut its answer short")
+    return replace(reply, body=reply.body[: len(reply.body) + delivery.length])
 
 
 async def connect(
@@ -191,13 +210,19 @@ async def _answers(url: str) -> bool:
 def _served(told: _Told, profile: Profile) -> tuple[Profile, Mapping[str, str]]:
     """Return the way to the service that told this of itself, and its variables."""
     there = environment(told.environment)
-    tenant = Tenant(alias="contoso", id=told.tenant, defender=True)
+    # who signs in here is of one tenant; what others have is not for it
+    name = next((one.name for one in told.tenants if one.id == told.tenant), "contoso")
+    tenant = Tenant(alias=name.lower(), id=told.tenant, defender=True)
     return replace(
         there,
         name=profile.name,
         dialect=profile.dialect,
         api_version=profile.api_version,
-        workspaces={one.name: Workspace(alias=one.name, id=one.id) for one in told.workspaces},
+        workspaces={
+            one.name: Workspace(alias=one.name, id=one.id)
+            for one in told.workspaces
+            if one.tenant in ("", told.tenant)
+        },
         tenants={tenant.alias: tenant},
     ), {**told.environment, "AZURE_TENANT_ID": told.tenant}
 
@@ -218,7 +243,7 @@ def local(
     world = World(connection)
     known = _with_places(profile, connection)
     selection = chosen(known, patterns, tenants)
-    driver = Driver(InProcess(world, world.caller(cast.OPERATOR), now))
+    driver = Driver(InProcess(world, world.caller(cast.operator(connection)), now))
     return Link(
         known,
         principal="vedette operator",
@@ -255,16 +280,18 @@ def _inhabited(
 
 
 def _with_places(profile: Profile, connection: sqlite3.Connection) -> Profile:
-    """Return the profile with the world's own workspaces and tenants."""
-    tenants = {
-        name.lower(): Tenant(alias=name.lower(), id=tenant, defender=True)
-        for tenant, name in connection.execute("SELECT id, name FROM tenant ORDER BY name")
-    }
-    by_id = {tenant.id: alias for alias, tenant in tenants.items()}
+    """Return the profile with the operator's own tenant and its workspaces."""
+    home, name = connection.execute(
+        "SELECT tenant.id, tenant.name FROM app JOIN tenant ON tenant.id = app.tenant"
+        " WHERE app.id = ?",
+        (cast.operator(connection),),
+    ).fetchone()
+    alias = name.lower()
     workspaces = {
-        name: Workspace(alias=name, id=path, tenant=by_id[tenant])
-        for name, path, tenant in connection.execute(
-            "SELECT name, path, tenant FROM workspace ORDER BY serial"
+        named: Workspace(alias=named, id=path, tenant=alias)
+        for named, path in connection.execute(
+            "SELECT name, path FROM workspace WHERE tenant = ? ORDER BY serial", (home,)
         )
     }
+    tenants = {alias: Tenant(alias=alias, id=home, defender=True)}
     return replace(profile, workspaces=workspaces, tenants=tenants)

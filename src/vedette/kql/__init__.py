@@ -5,14 +5,16 @@ no dialect, and reads no clock: the time is an argument.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
 
 from vedette.kql import bounds, traps
-from vedette.kql.ask import Ask, ask
+from vedette.kql.ask import Ask, Reads, ask
 from vedette.kql.columns import COLUMNS, Column, column, order, shown, value
-from vedette.kql.parse import parse
+from vedette.kql.parse import is_grammatical, parse
+from vedette.kql.reads import READS
 from vedette.kql.spelling import spell
 from vedette.kql.values import ticks
 from vedette.model import Incident
@@ -23,8 +25,10 @@ __all__ = [
     "Column",
     "Condition",
     "Conjunct",
+    "Table",
     "column",
     "condition",
+    "is_grammatical",
     "order",
     "shown",
     "value",
@@ -75,13 +79,31 @@ class Condition(Struct, frozen=True, kw_only=True, eq=False):
         return Conjunct(text=spell(term), bounds=found, pushed=bool(found), why=why)
 
 
-def condition(text: str, *, now: datetime, plane: str | None = None) -> Condition:
+class Table(Struct, frozen=True, kw_only=True):
+    """
+    A table that a condition may be about instead of incidents: its columns by the names
+    they have there, case and all, each with the column of Microsoft's table that it is;
+    and how that is read in a row.
+    """
+
+    names: Mapping[str, str]
+    reads: Reads
+
+
+def condition(
+    text: str,
+    *,
+    now: datetime,
+    plane: str | None = None,
+    table: Table | None = None,
+) -> Condition:
     """
     Return the condition that this KQL means, or say where and why it means none
     (BadCondition). `now()` and `ago()` count from `now`; without a zone it is UTC. `plane`
-    admits the columns that only this plane's list tells (ModifiedBy on defender).
+    admits the columns that only this plane's list tells (ModifiedBy on defender). With a
+    `table`, rows of that are asked and no incidents.
     """
-    parsed = parse(text, plane)
+    parsed = parse(text, plane, table.names if table else None)
     node = parsed.node
     return Condition(
         text=spell(node),
@@ -89,7 +111,7 @@ def condition(text: str, *, now: datetime, plane: str | None = None) -> Conditio
         warnings=(*parsed.notes, *traps.warnings(node)),
         now=now,
         node=node,
-        asked=ask(node, ticks(now)),
+        asked=ask(node, ticks(now), table.reads if table else READS),
     )
 
 

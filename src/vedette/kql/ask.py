@@ -39,13 +39,18 @@ from vedette.model.select import (
 )
 
 Ask = Callable[[Incident], Any]
+Reads = Mapping[str, Callable[[Any], Any]]
+"""Where each column is found in what is asked."""
 
 _NOBODY = Incident(key="", id="", plane="", severity="", status="")
 
 
-def ask(node: Node, now: int) -> Ask:
-    """Return what answers for an incident, at this time (in ticks); null is None."""
-    answer = _ASKS[type(node)](node, now)
+def ask(node: Node, now: int, reads: Reads = READS) -> Ask:
+    """
+    Return what answers for an incident, at this time (in ticks); null is None. `reads` finds
+    each column, where what is asked are no incidents.
+    """
+    answer = _ASKS[type(node)](node, now, reads)
     if isinstance(node, Constant | Named) or not is_fixed(node):
         return answer
     always = answer(_NOBODY)
@@ -60,19 +65,19 @@ def fixed(node: Node, now: int) -> Any:
 # -- values
 
 
-def _constant(node: Constant, _: int) -> Ask:
+def _constant(node: Constant, _: int, _reads: Reads) -> Ask:
     held: Any = node.value
     if node.kind == "dynamic" and held is not None:
         held = read_json(held)
     return lambda _: held
 
 
-def _named(node: Named, _: int) -> Ask:
-    return READS[node.column]
+def _named(node: Named, _: int, reads: Reads) -> Ask:
+    return reads[node.column]
 
 
-def _member(node: Member, now: int) -> Ask:
-    of, name = ask(node.of, now), node.name
+def _member(node: Member, now: int, reads: Reads) -> Ask:
+    of, name = ask(node.of, now, reads), node.name
 
     def read(incident: Incident) -> Any:
         bag = of(incident)
@@ -81,8 +86,8 @@ def _member(node: Member, now: int) -> Ask:
     return read
 
 
-def _element(node: Element, now: int) -> Ask:
-    of, index = ask(node.of, now), node.index
+def _element(node: Element, now: int, reads: Reads) -> Ask:
+    of, index = ask(node.of, now, reads), node.index
 
     def read(incident: Incident) -> Any:
         several = of(incident)
@@ -93,8 +98,8 @@ def _element(node: Element, now: int) -> Ask:
     return read
 
 
-def _called(node: Called, now: int) -> Ask:
-    arguments = [ask(argument, now) for argument in node.arguments]
+def _called(node: Called, now: int, reads: Reads) -> Ask:
+    arguments = [ask(argument, now, reads) for argument in node.arguments]
     if node.function in ("now", "ago"):
         return _clock(node.function, arguments, now)
     function = FUNCTIONS[node.function]
@@ -120,8 +125,8 @@ def _clock(function: str, arguments: list[Ask], now: int) -> Ask:
     return read
 
 
-def _negative(node: Negative, now: int) -> Ask:
-    of = ask(node.of, now)
+def _negative(node: Negative, now: int, reads: Reads) -> Ask:
+    of = ask(node.of, now, reads)
 
     def read(incident: Incident) -> Any:
         held = of(incident)
@@ -130,8 +135,8 @@ def _negative(node: Negative, now: int) -> Ask:
     return read
 
 
-def _reckoned(node: Reckoned, now: int) -> Ask:
-    left, right = ask(node.left, now), ask(node.right, now)
+def _reckoned(node: Reckoned, now: int, reads: Reads) -> Ask:
+    left, right = ask(node.left, now, reads), ask(node.right, now, reads)
     run = reckon.reckon(node.operator, kind_of(node.left), kind_of(node.right))
 
     def read(incident: Incident) -> Any:
@@ -176,10 +181,10 @@ def _fold(held: Any) -> Any:
     return None if held is None else words.folded(held)
 
 
-def _compared(node: Compared, now: int) -> Ask:
+def _compared(node: Compared, now: int, reads: Reads) -> Ask:
     left_kind, right_kind = kind_of(node.left), kind_of(node.right)
-    left = _as(left_kind, right_kind, ask(node.left, now))
-    right = _as(right_kind, left_kind, ask(node.right, now))
+    left = _as(left_kind, right_kind, ask(node.left, now, reads))
+    right = _as(right_kind, left_kind, ask(node.right, now, reads))
     if node.operator in ("=~", "!~"):
         return _equal(_folding(node.left, left), _folding(node.right, right), node.operator == "!~")
     if node.operator in ("==", "!="):
@@ -224,17 +229,17 @@ def _ordered(left: Ask, right: Ask, holds: Callable[[Any, Any], bool]) -> Ask:
     return answer
 
 
-def _between(node: Between, now: int) -> Ask:
+def _between(node: Between, now: int, reads: Reads) -> Ask:
     kinds = kind_of(node.value), kind_of(node.low), kind_of(node.high)
     high = node.high
     if kinds[0] == "datetime" and kinds[2] == "timespan":
         high = Reckoned("+", node.low, node.high)
     above, below = Compared(">=", node.value, node.low), Compared("<=", node.value, high)
-    least, most = _compared(above, now), _compared(below, now)
+    least, most = _compared(above, now, reads), _compared(below, now, reads)
     if node.negated:
         # KQL: !between is < low or > high, so null is not outside either
         under, over = Compared("<", node.value, node.low), Compared(">", node.value, high)
-        least, most = _compared(under, now), _compared(over, now)
+        least, most = _compared(under, now, reads), _compared(over, now, reads)
         return lambda incident: least(incident) or most(incident)
     return lambda incident: least(incident) and most(incident)
 
@@ -242,17 +247,17 @@ def _between(node: Between, now: int) -> Ask:
 # -- texts and lists
 
 
-def _texts(node: Node, now: int) -> Ask:
+def _texts(node: Node, now: int, reads: Reads) -> Ask:
     """Return a side of a search as text: a dynamic by its JSON, null as the empty text."""
-    read, spelled = ask(node, now), text(kind_of(node))
+    read, spelled = ask(node, now, reads), text(kind_of(node))
     if isinstance(node, Named) and kind_of(node) == "string":
         return read
     return lambda incident: spelled(read(incident))
 
 
-def _searched(node: Searched, now: int) -> Ask:
+def _searched(node: Searched, now: int, reads: Reads) -> Ask:
     look, exact, negated = words.search(node.operator)
-    left, right = _texts(node.left, now), _texts(node.right, now)
+    left, right = _texts(node.left, now, reads), _texts(node.right, now, reads)
     wanted = not negated
     if exact:
         return lambda incident: look(left(incident), right(incident)) is wanted
@@ -263,19 +268,19 @@ def _searched(node: Searched, now: int) -> Ask:
     return lambda incident: look(folded(left(incident)), folded(right(incident))) is wanted
 
 
-def _chosen(node: Chosen, now: int) -> Ask:
+def _chosen(node: Chosen, now: int, reads: Reads) -> Ask:
     if node.operator in ("has_any", "has_all"):
-        return _has_some(node, now)
+        return _has_some(node, now, reads)
     folding, negated = node.operator.endswith("~"), node.operator.startswith("!")
     if kind_of(node.left) == "string" and all(isinstance(one, Constant) for one in node.options):
-        return _among(node, now, folding=folding, negated=negated)
+        return _among(node, now, reads, folding=folding, negated=negated)
     operator: Any = "=~" if folding else "=="
-    any_of = [_compared(Compared(operator, node.left, one), now) for one in node.options]
+    any_of = [_compared(Compared(operator, node.left, one), now, reads) for one in node.options]
     return lambda incident: any(one(incident) is True for one in any_of) is not negated
 
 
-def _among(node: Chosen, now: int, *, folding: bool, negated: bool) -> Ask:
-    read = ask(node.left, now)
+def _among(node: Chosen, now: int, reads: Reads, *, folding: bool, negated: bool) -> Ask:
+    read = ask(node.left, now, reads)
     held = [one.value for one in node.options if isinstance(one, Constant)]
     if folding:
         small = frozenset(words.folded(str(one)) for one in held)
@@ -284,9 +289,9 @@ def _among(node: Chosen, now: int, *, folding: bool, negated: bool) -> Ask:
     return lambda incident: (read(incident) in exact) is not negated
 
 
-def _has_some(node: Chosen, now: int) -> Ask:
-    read = _texts(node.left, now)
-    terms = [_texts(one, now) for one in node.options]
+def _has_some(node: Chosen, now: int, reads: Reads) -> Ask:
+    read = _texts(node.left, now, reads)
+    terms = [_texts(one, now, reads) for one in node.options]
     enough = any if node.operator == "has_any" else all
     if all(is_fixed(one) for one in node.options):
         needles = [words.folded(term(_NOBODY)) for term in terms]
@@ -307,8 +312,8 @@ def _has_some(node: Chosen, now: int) -> Ask:
 # -- truths
 
 
-def _not(node: Not, now: int) -> Ask:
-    of = ask(node.of, now)
+def _not(node: Not, now: int, reads: Reads) -> Ask:
+    of = ask(node.of, now, reads)
 
     def answer(incident: Incident) -> bool | None:
         held = of(incident)
@@ -317,8 +322,8 @@ def _not(node: Not, now: int) -> Ask:
     return answer
 
 
-def _and(node: And, now: int) -> Ask:
-    terms = tuple(ask(term, now) for term in node.terms)
+def _and(node: And, now: int, reads: Reads) -> Ask:
+    terms = tuple(ask(term, now, reads) for term in node.terms)
 
     def answer(incident: Incident) -> bool | None:
         truth: bool | None = True
@@ -333,8 +338,8 @@ def _and(node: And, now: int) -> Ask:
     return answer
 
 
-def _or(node: Or, now: int) -> Ask:
-    terms = tuple(ask(term, now) for term in node.terms)
+def _or(node: Or, now: int, reads: Reads) -> Ask:
+    terms = tuple(ask(term, now, reads) for term in node.terms)
 
     def answer(incident: Incident) -> bool | None:
         truth: bool | None = False
@@ -349,7 +354,7 @@ def _or(node: Or, now: int) -> Ask:
     return answer
 
 
-_ASKS: Mapping[type[Any], Callable[[Any, int], Ask]] = {
+_ASKS: Mapping[type[Any], Callable[[Any, int, Reads], Ask]] = {
     Constant: _constant,
     Named: _named,
     Member: _member,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
 from vedette.kql import checks, literals
 from vedette.kql.checks import Made
-from vedette.kql.columns import in_condition, near
+from vedette.kql.columns import COLUMNS, in_condition, near
 from vedette.kql.functions import FUNCTIONS, NOT_YET, read_json
 from vedette.kql.kinds import reckoned
 from vedette.kql.literals import Place, bad
@@ -51,10 +51,14 @@ class Parsed(Struct, frozen=True):
 
 
 class Builder:
-    """Builds one condition. `plane` admits the columns that only this plane's list tells."""
+    """
+    Builds one condition. `plane` admits the columns that only this plane's list tells;
+    `table` has the names of another table's columns, each with the column that it is.
+    """
 
-    def __init__(self, plane: str | None) -> None:
+    def __init__(self, plane: str | None, table: Mapping[str, str] | None = None) -> None:
         self._plane = plane
+        self._table = table
         self._lets: dict[str, Made] = {}
         self._notes: list[str] = []
 
@@ -112,6 +116,8 @@ class Builder:
         place = _place(token)
         if name in self._lets:
             return self._lets[name]._replace(place=place)
+        if self._table is not None:
+            return self._tabled(self._table.get(name), name, place)
         column = in_condition(name)
         if column is None:
             if name == "null":
@@ -119,6 +125,11 @@ class Builder:
             raise bad(place, f"no column is called {name[:60]!r}", near(name))
         checks.readable(column, place, self._plane)
         return Made(Named(column.name), column.type, place)
+
+    def _tabled(self, named: str | None, name: str, place: Place) -> Made:
+        if named is None:
+            raise bad(place, f"Failed to resolve scalar expression named '{name[:60]}'")
+        return Made(Named(named), COLUMNS[named].type, place)
 
     def _string(self, children: Any, _: int) -> Made:
         place = _place(children[0])
@@ -228,10 +239,14 @@ class Builder:
             )
         return Made(Reckoned(_symbol(operator), left.node, right.node), kind, left.place)
 
+    def _checked(self, operator: str, one: Made, other: Made, place: Place) -> tuple[Made, Made]:
+        # a table may hold words that no list of today says
+        return checks.compared(operator, one, other, place, is_worded=self._table is None)
+
     def _compared(self, children: Any, depth: int) -> Made:
         left, right = self._made(children[0], depth), self._made(children[2], depth)
         operator, place = _symbol(children[1]), _place(children[1])
-        left, right = checks.compared(operator, left, right, place)
+        left, right = self._checked(operator, left, right, place)
         return Made(Compared(operator, left.node, right.node), "bool", left.place)
 
     def _searched(self, children: Any, depth: int) -> Made:
@@ -243,9 +258,9 @@ class Builder:
     def _between(self, children: Any, depth: int) -> Made:
         value, low, high = (self._made(children[n], depth) for n in (0, 2, 3))
         place = _place(children[1])
-        value, low = checks.compared("between", value, low, place)
+        value, low = self._checked("between", value, low, place)
         if not (value.kind == "datetime" and high.kind == "timespan"):
-            value, high = checks.compared("between", value, high, place)
+            value, high = self._checked("between", value, high, place)
         node = Between(value.node, low.node, high.node, children[1].startswith("!"))
         return Made(node, "bool", value.place)
 
@@ -259,7 +274,7 @@ class Builder:
             for option in options:
                 checks.searched(operator, left, option)
         else:
-            options = [checks.compared(operator, left, option, place)[1] for option in options]
+            options = [self._checked(operator, left, option, place)[1] for option in options]
         return Made(
             Chosen(operator, left.node, tuple(one.node for one in options)), "bool", left.place
         )

@@ -26,16 +26,19 @@ _ORDERS = ("<", "<=", ">", ">=", "between", "!between")
 _FOLDING = ("=~", "!~", "in~", "!in~")
 
 
-def compared(operator: str, left: Made, right: Made, place: Place) -> tuple[Made, Made]:
+def compared(
+    operator: str, left: Made, right: Made, place: Place, *, is_worded: bool = True
+) -> tuple[Made, Made]:
     """
-    Return both sides, or refuse a comparison that KQL has not, or a word that the column
-    never says. A number written as text is taken as the number it is, as KQL takes it.
+    Return both sides, or refuse a comparison that KQL has not, or (where it `is_worded`) a
+    word that the column never says. A number written as text is taken as the number it is, as KQL takes it.
     """
     left, right = _numbered(operator, left, right), _numbered(operator, right, left)
     if not comparable("between" if operator == "!between" else operator, left.kind, right.kind):
         raise _uncomparable(operator, left, right, place)
-    worded(operator, left.node, (right,))
-    worded(operator, right.node, (left,))
+    if is_worded:
+        worded(operator, left.node, (right,))
+        worded(operator, right.node, (left,))
     return left, right
 
 

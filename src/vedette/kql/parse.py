@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
+from vedette.errors import BadCondition
 from vedette.kql.build import Builder, Parsed
 from vedette.kql.literals import Place, bad
 from vedette.kql.mistakes import mistake, place_of
@@ -16,10 +18,11 @@ LONGEST = 64 * 1024
 """How many bytes of UTF-8 a condition may have."""
 
 
-def parse(text: str, plane: str | None = None) -> Parsed:
+def parse(text: str, plane: str | None = None, table: Mapping[str, str] | None = None) -> Parsed:
     """
     Return the condition as nodes, or say where and why it is none (BadCondition). `plane`
-    admits the columns that only that plane's list tells.
+    admits the columns that only that plane's list tells; `table` has the names of another
+    table's columns, and only those are known then.
     """
     try:
         size = len(text.encode())
@@ -29,7 +32,16 @@ def parse(text: str, plane: str | None = None) -> Parsed:
         raise bad(Place(1, 1), f"the condition has {size:,} bytes, and {LONGEST:,} is the most")
     if not text.strip("\ufeff \t\r\n;"):
         raise bad(Place(1, 1), "there is no condition", "for every incident, write true")
-    return Builder(plane).parsed(_tree(text))
+    return Builder(plane, table).parsed(_tree(text))
+
+
+def is_grammatical(text: str) -> bool:
+    """Return whether the text is spelled like a condition, whatever its names mean."""
+    try:
+        _tree(text)
+    except BadCondition:
+        return False
+    return True
 
 
 def _tree(text: str) -> Tree[Token]:

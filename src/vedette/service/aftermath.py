@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vedette.service.arm import automation
 from vedette.service.ask import Ask
+from vedette.service.graph import following
+from vedette.service.state import logged
 from vedette.service.state.log import Change, changes
 
 Follow = Callable[[Ask, Change], None]
 
-FOLLOWING: tuple[Follow, ...] = ()
+FOLLOWING: tuple[Follow, ...] = (following.follow, automation.follow)
 """Who is told of every change, in this order."""
 _ROUNDS = 10
 
@@ -29,5 +32,9 @@ def settle(ask: Ask, since: int) -> None:
             return
         since = made[-1].serial
         for change in made:
+            if any(after < change.serial <= last for after, last in ask.followed):
+                continue
+            # First, so that a row shows what was changed and not yet what follows from it.
+            logged.follow(ask.connection, change, ask.settings)
             for follow in FOLLOWING:
                 follow(ask, change)

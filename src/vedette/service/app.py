@@ -6,9 +6,6 @@ the loop are answered in one transaction, which is on disk before any of them he
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import json
-import os
 import secrets
 import signal
 import socket
@@ -25,13 +22,20 @@ from typing import Any, TextIO
 
 from aiohttp import web
 
-from vedette.errors import Asked, Failed
-from vedette.service.arm.versions import PLAIN
-from vedette.service.edge import environment
-from vedette.service.edge.folder import claim, opened, private
+from vedette.service.edge import environment, gate
+from vedette.service.edge.announced import announced, greet
+from vedette.service.edge.begin import begin
+from vedette.service.edge.clouds import HOSTS, hostname
+from vedette.service.edge.command import carried_out, on, signalled
+from vedette.service.edge.delivery import abort, travel
+from vedette.service.edge.folder import claim, opened
+from vedette.service.edge.founded import Plan, inhabited
+from vedette.service.edge.listen import bound, is_loopback, listener, near, twin
+from vedette.service.edge.proxy import Proxy
 from vedette.service.edge.trust import Trust, trusted
-from vedette.service.state import sample
-from vedette.service.state.cast import settled
+from vedette.service.faces import PLAIN
+from vedette.service.faults.script import Rule
+from vedette.service.state.worldfile import WorldFile
 from vedette.service.world import World
 from vedette.wire.http import Call, Reply
 from vedette.wire.problems import Fault
@@ -39,12 +43,15 @@ from vedette.wire.problems import Fault
 MOST_BYTES = 8 * 1024 * 1024
 _PATIENCE = 2.0
 """Seconds that calls under way get to end when the service stops."""
+_LOCAL = "127.0.0.1"
 
 
 class Service:
     """
     A world behind a port. `clock` is the service's own time; port 0 takes any that is free,
-    and `port` and `url` tell which once it is started.
+    and `port` and `url` tell which once it is started. With a `proxy` port it answers through a
+    proxy too, and with a `door` port it gives the machine's own identity over plain http; both
+    are for this machine only, and `proxy_url` and `door_url` tell where they are.
     """
 
     def __init__(
@@ -53,16 +60,22 @@ class Service:
         trust: Trust,
         *,
         clock: Callable[[], datetime],
-        host: str = "127.0.0.1",
+        host: str = _LOCAL,
         port: int = 0,
+        proxy: int | None = None,
+        door: int | None = None,
     ) -> None:
         self.host = host
         self.port = port
-        self._world = world
+        self.proxy_url = self.door_url = ""
+        self.world = world
         self._trust = trust
         self._clock = clock
+        self._ports = proxy, door
+        self._proxy: Proxy | None = None
         self._waiting: list[tuple[Call, asyncio.Future[Reply]]] = []
-        self._runner: web.ServerRunner | None = None
+        self._runners: list[web.ServerRunner] = []
+        self._contexts: dict[str, ssl.SSLContext] = {}
         self._second = -1
         self._date = ""
 
@@ -73,54 +86,114 @@ class Service:
 
     async def start(self) -> None:
         """Listen; on loopback under both of its addresses, where the machine has both."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self._trust.certificate, self._trust.key)
-        server = web.Server(self._handle, request_factory=_request, access_log=None)
-        self._runner = web.ServerRunner(server, shutdown_timeout=_PATIENCE)
-        await self._runner.setup()
-        listener = _listener(self.host, self.port)
-        self.port = listener.getsockname()[1]
-        await web.SockSite(self._runner, listener, ssl_context=context).start()
-        if self.host == "127.0.0.1" and (twin := _twin(self.port)) is not None:
-            await web.SockSite(self._runner, twin, ssl_context=context).start()
+        context = self._context("")
+        context.sni_callback = self._named
+        first = listener(self.host, self.port)
+        self.port = first.getsockname()[1]
+        runner = await self._serving(self._handle, first, context)
+        if self.host == _LOCAL and (second := twin(self.port)) is not None:
+            await web.SockSite(runner, second, ssl_context=context).start()
+        proxy, door = self._ports
+        if door is not None or proxy is not None:
+            await self._beside(proxy, door or 0)
+
+    async def _beside(self, proxy: int | None, door: int) -> None:
+        """Listen beside the service's own port."""
+        plain = listener(_LOCAL, door)
+        address = _LOCAL, plain.getsockname()[1]
+        await self._serving(self._at_door, plain, None)
+        self.door_url = f"http://{_LOCAL}:{address[1]}"
+        if proxy is not None:
+            there = near(self.host), self.port
+            ahead = listener(_LOCAL, proxy, "--proxy")
+            self._proxy = Proxy(ahead, there=there, door=address)
+            await self._proxy.start()
+            self.proxy_url = self._proxy.url
+
+    async def _serving(
+        self,
+        handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        sock: socket.socket,
+        context: ssl.SSLContext | None,
+    ) -> web.ServerRunner:
+        server = web.Server(handle, request_factory=_request, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=_PATIENCE)
+        self._runners.append(runner)
+        await runner.setup()
+        await web.SockSite(runner, sock, ssl_context=context).start()
+        return runner
 
     async def stop(self) -> None:
-        """Stop listening, and let what is under way end."""
-        if self._runner is None:
-            return
-        server = self._runner.server
-        left = [one.transport for one in server.connections] if server else []
-        await self._runner.cleanup()
-        self._runner = None
-        for transport in left:
-            # TLS says goodbye in its own time; who did not answer it by now is left.
-            _abort(transport)
+        """Stop listening, let what is under way end, and write down which calls there were."""
+        if self._proxy is not None:
+            await self._proxy.stop()
+        runners, self._runners = self._runners, []
+        for runner in runners:
+            server = runner.server
+            left = [one.transport for one in server.connections] if server else []
+            await runner.cleanup()
+            for transport in left:
+                # TLS says goodbye in its own time; who did not answer it by now is left.
+                abort(transport)
         await asyncio.sleep(0)
+        if runners:
+            with suppress(sqlite3.Error):  # nobody is there any more to hear of it
+                self.world.connection.execute("BEGIN")
+                self.world.write_calls(anyway=True)
+                self.world.connection.execute("COMMIT")
+
+    def _context(self, host: str) -> ssl.SSLContext:
+        if host not in self._contexts:
+            self._contexts[host] = self._trust.server(datetime.now(UTC), host)
+        return self._contexts[host]
+
+    def _named(self, tls: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        """Show the certificate of the host that the client named."""
+        host = hostname(name or "")
+        if host in HOSTS:
+            tls.context = self._context(host)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        call = Call(
-            method=request.method,
-            url=f"https://{request.host}{request.raw_path}",
-            body=await request.read() if request.body_exists else None,
-            headers=tuple(request.headers.items()),
-        )
+        call = await _call(request, "https")
+        host = request.headers.get("Host", "")
+        refused = gate.refused(call, host, lambda: self._is_near(request))
+        if refused is None and "Origin" in request.headers:
+            told = gate.preflight(call) or gate.shared(call, await self._answered(call))
+        else:
+            told = refused or await self._answered(call)
+        return await self._deliver(request, told)
+
+    async def _at_door(self, request: web.BaseRequest) -> web.StreamResponse:
+        call = await _call(request, "http")
+        told = gate.refused_at_door(call, request.headers.get("Host", ""))
+        return await self._deliver(request, told or await self._answered(call))
+
+    def _is_near(self, request: web.BaseRequest) -> bool:
+        """Whether the call comes from this machine, and under no other host's certificate."""
+        transport = request.transport
+        if transport is None:
+            return False
+        peer, tls = transport.get_extra_info("peername"), transport.get_extra_info("ssl_object")
+        return is_loopback(peer[0]) and tls is not None and tls.context is self._contexts[""]
+
+    async def _answered(self, call: Call) -> Reply:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Reply] = loop.create_future()
         self._waiting.append((call, answered))
         if len(self._waiting) == 1:
             loop.call_soon(self._turn)
-        return await self._deliver(request, await answered)
+        return await answered
 
     def _turn(self) -> None:
         """Answer everybody who waits, commit, and only then let them hear."""
         waiting, self._waiting = self._waiting, []
-        now, connection = self._clock(), self._world.connection
+        now, connection = self._clock(), self.world.connection
         try:
             connection.execute("BEGIN")
             replies = [self._reply(call, now) for call, _ in waiting]
-            self._world.write_calls()
+            self.world.write_calls()
             connection.execute("COMMIT")
-        except sqlite3.Error:
+        except Exception:  # noqa: BLE001  # whatever it was, nobody is left waiting
             traceback.print_exc()
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -131,7 +204,7 @@ class Service:
 
     def _reply(self, call: Call, now: datetime) -> Reply:
         try:
-            return self._world.reply(call, now)
+            return self.world.reply(call, now)
         except sqlite3.Error:
             raise
         except Exception:  # noqa: BLE001  # one call's bug is not the others' end
@@ -141,15 +214,8 @@ class Service:
     async def _deliver(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         headers = {"server": "vedette", "date": self._dated(), **reply.headers}
         response = web.Response(status=reply.status, headers=headers, body=reply.body or None)
-        delivery = reply.delivery
-        if delivery is None:
-            return response
-        if delivery.after:
-            await asyncio.sleep(delivery.after)
-        if delivery.close != "no":
-            _hang_up(request)
-        elif delivery.cut_at is not None:
-            await _cut(request, reply, headers, delivery.cut_at)
+        if reply.delivery is not None:
+            await travel(request.transport, reply, headers, reply.delivery)
         return response
 
     def _dated(self) -> str:
@@ -176,97 +242,92 @@ def _request(*arguments: Any) -> web.BaseRequest:
     )
 
 
-def _hang_up(request: web.BaseRequest) -> None:
-    _abort(request.transport)
-
-
-def _abort(transport: asyncio.WriteTransport | None) -> None:
-    # Python 3.11.2, which is Debian's, trips over a TLS transport that was closed twice.
-    with suppress(AttributeError):
-        if transport is not None:
-            transport.abort()
-
-
-async def _cut(request: web.BaseRequest, reply: Reply, headers: Mapping[str, str], at: int) -> None:
-    """Send the whole head, the body up to `at`, and hang up."""
-    told = web.StreamResponse(status=reply.status, headers=headers)
-    told.content_length = len(reply.body)
-    await told.prepare(request)
-    await told.write(reply.body[:at])
-    if request.transport is not None:
-        request.transport.close()
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+async def _call(request: web.BaseRequest, scheme: str) -> Call:
+    """Return what is asked, once all of it has arrived; who waits to be told to go on is told."""
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     try:
-        if os.name == "posix":
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise Failed(
-            f"cannot listen on {host} port {port}: {error.strerror}",
-            hint="choose another --port; 0 takes any that is free",
-        ) from error
-    return listener
+        body = await request.read() if request.body_exists else None
+    except web.RequestPayloadError as error:
+        raise web.HTTPBadRequest(text="The body is not what its headers say.") from error
+    return Call(
+        method=request.method,
+        url=f"{scheme}://{_text(request.headers.get('Host', ''))}"
+        f"{gate.path_of(_text(request.raw_path))}",
+        body=body,
+        headers=tuple((name, _text(value)) for name, value in request.headers.items()),
+    )
 
 
-def _twin(port: int) -> socket.socket | None:
-    # `localhost` is ::1 first for some clients; without IPv6 they fall back by themselves.
-    try:
-        return _listener("::1", port)
-    except (Failed, OSError):
-        return None
+def _text(told: str) -> str:
+    """Return what the head of a request says; what is no UTF-8 in it could not be kept."""
+    return (
+        told if told.isascii() else told.encode(errors="surrogateescape").decode(errors="replace")
+    )
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether only this machine can reach the address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-async def serve(
+async def serve(  # noqa: PLR0913 - the service's own options
     folder: Path,
     *,
-    host: str = "127.0.0.1",
+    host: str = _LOCAL,
     port: int = 8443,
+    proxy: int | None = None,
     count: int = 500,
     seed: int = 0,
+    world: WorldFile | None = None,
     now: datetime | None = None,
     anywhere: bool = False,
+    rules: Sequence[Rule] = (),
+    behaviour: Mapping[str, object] | None = None,
     ready: Callable[[Mapping[str, Any]], None],
     until: Callable[[Mapping[str, str]], Awaitable[int]],
 ) -> int:
     """
-    Serve the world in this folder, which is made and filled first where there is none, from
-    `ready` until `until` (which is given the clients' variables) ends; return what it returned.
-    The service's clock starts at `now` and goes on from there; a new world is one of `now`.
+    Serve the world in this folder, which is made and filled first where there is none (as the
+    file `world` says, if there is one), from `ready` until `until`, which is given the clients'
+    variables, ends; return what it returned. The service's clock starts at `now` and goes on;
+    a new world is one of `now`. The `rules` are faults; `behaviour` are settings by name.
     """
-    if not anywhere and not is_loopback(host):
-        raise Asked(
-            f"{host} can be reached from other machines",
-            hint="this service's secrets are made for one machine; --anywhere says otherwise",
-        )
+    address = bound(host, anywhere=anywhere)
     clock = _clock(now)
     with ExitStack() as held:
         held.callback(claim(folder).release)
         connection = held.enter_context(closing(opened(folder)))
-        _inhabited(connection, count, seed, now or clock())
+        plan = Plan(count=count, seed=seed, file=world)
+        inhabited(connection, plan, now=now or clock(), draw=drawn)
+        begin(connection, rules, behaviour)
+        held.callback(begin, connection)
         trust = trusted(folder, datetime.now(UTC))
-        bound = "127.0.0.1" if host == "localhost" else host
-        service = Service(World(connection), trust, clock=clock, host=bound, port=port)
+        service = Service(
+            World(connection), trust, clock=clock, host=address, port=port, proxy=proxy, door=0
+        )
         try:
-            await service.start()
-            told = _announced(folder, connection, service, trust)
-            ready(told)
-            return await until(told["environment"])
+            return await until(await _begun(service, folder, connection, trust, ready))
         finally:
             await service.stop()
             (folder / "service.json").unlink(missing_ok=True)
+
+
+async def _begun(
+    service: Service,
+    folder: Path,
+    connection: sqlite3.Connection,
+    trust: Trust,
+    ready: Callable[[Mapping[str, Any]], None],
+) -> Mapping[str, str]:
+    """Start the service, let everybody know of it, and return the clients' variables."""
+    await service.start()
+    told = announced(
+        folder,
+        connection,
+        trust,
+        url=service.url,
+        proxy=service.proxy_url,
+        door=service.door_url,
+    )
+    ready(told)
+    variables: Mapping[str, str] = told["environment"]
+    return variables
 
 
 def run(
@@ -285,24 +346,18 @@ def run(
     """
 
     def ready(told: Mapping[str, Any]) -> None:
-        line = {"ready": True, "url": told["url"], "data": str(folder), "process": os.getpid()}
-        print(
-            json.dumps(line), file=err if command else out, flush=True
-        )  # the ready line is this command's answer
-        if shape is not None:
-            text = environment.spelled(told["environment"], shape)
-            print(text, end="", file=err if command else out, flush=True)  # as above
+        greet(told, folder, shape, err if command else out)
 
     async def serving() -> int:
         # Before anybody hears that it is ready, it can be told to stop.
-        stopped = _signalled(signal.SIGTERM) if command else _signalled(*_BOTH)
+        stopped = signalled(signal.SIGTERM) if command else signalled(*_BOTH)
         if command:
             # Ctrl-C reaches the command by itself, which then decides.
-            _on(signal.SIGINT, lambda: None)
+            on(signal.SIGINT, lambda: None)
 
         async def until(variables: Mapping[str, str]) -> int:
             if command:
-                return await _command(command, variables, stopped)
+                return await carried_out(command, variables, stopped)
             await stopped.wait()
             return 0
 
@@ -314,67 +369,13 @@ def run(
 _BOTH = (signal.SIGINT, signal.SIGTERM)
 
 
+def drawn() -> str:
+    """Return a secret that nobody else knows."""
+    return secrets.token_urlsafe(30)
+
+
 def _clock(now: datetime | None) -> Callable[[], datetime]:
     if now is None:
         return lambda: datetime.now(UTC)
     ahead = now - datetime.now(UTC)
     return lambda: datetime.now(UTC) + ahead
-
-
-def _inhabited(connection: sqlite3.Connection, count: int, seed: int, now: datetime) -> None:
-    if settled(connection):
-        return
-    connection.execute("BEGIN")
-    made = (secrets.token_urlsafe(30), secrets.token_urlsafe(30))
-    sample.fill(connection, count=count, seed=seed, now=now, secrets=made)
-    connection.execute("COMMIT")
-
-
-def _announced(
-    folder: Path, connection: sqlite3.Connection, service: Service, trust: Trust
-) -> Mapping[str, Any]:
-    """Write service.json and service.env, and return what the former says."""
-    told = environment.described(
-        connection,
-        service.url,
-        authority=str(trust.authority),
-        bundle=str(trust.bundle),
-        process=os.getpid(),
-    )
-    spelled = environment.spelled(told["environment"])
-    private(folder / "service.env", spelled.encode())
-    private(folder / "service.json", json.dumps(told, indent=2).encode())
-    return told
-
-
-def _signalled(*interrupts: signal.Signals) -> asyncio.Event:
-    """Return what is set when one of these arrives."""
-    stopped = asyncio.Event()
-    for interrupt in interrupts:
-        _on(interrupt, stopped.set)
-    return stopped
-
-
-def _on(interrupt: signal.Signals, act: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_signal_handler(interrupt, act)
-    except NotImplementedError:  # Windows has no such thing on its loop
-        signal.signal(interrupt, lambda *_: loop.call_soon_threadsafe(act))
-
-
-async def _command(
-    command: Sequence[str], variables: Mapping[str, str], stopped: asyncio.Event
-) -> int:
-    environ = environment.within(os.environ, variables)
-    try:
-        child = await asyncio.create_subprocess_exec(*command, env=environ)
-    except OSError as error:
-        raise Asked(f"cannot run {command[0]}: {error.strerror}") from error
-    ended, told = asyncio.ensure_future(child.wait()), asyncio.ensure_future(stopped.wait())
-    await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
-    if not ended.done():
-        child.terminate()
-    code = await ended
-    return code if code >= 0 else 128 - code

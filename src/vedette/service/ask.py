@@ -13,6 +13,7 @@ from msgspec import Struct
 from vedette.service.caller import Caller
 from vedette.service.state.alerts import Alerts
 from vedette.service.state.moments import moment, ticks_of
+from vedette.service.state.planes import Delayed
 from vedette.service.state.records import Records
 from vedette.service.state.settings import DEFAULT, Settings
 from vedette.service.state.things import Things
@@ -27,7 +28,8 @@ class Ask(Struct, kw_only=True):
     A call taken apart. `path` has the segments as sent, decoded;
     ARM's paths know no case. Query names are lower-case; of a repeated one the last holds.
     `at` is the time in ticks. `inner` answers a call that came inside this one, in the same
-    transaction and by the same caller.
+    transaction and by the same caller; `followed` are the spans of the log that such calls
+    made, whose consequences they have seen to themselves.
     """
 
     connection: sqlite3.Connection
@@ -44,6 +46,7 @@ class Ask(Struct, kw_only=True):
     settings: Settings = DEFAULT
     caller: Caller = NOBODY
     inner: Callable[[Call], Reply] | None = None
+    followed: list[tuple[int, int]] = []
 
     @property
     def moment(self) -> str:
@@ -60,14 +63,20 @@ class Ask(Struct, kw_only=True):
         """The id that the client gave its request."""
         return self.headers.get("client-request-id") or self.headers.get("x-ms-client-request-id")
 
-    def records(self, dialect: str) -> Records:
-        """Return the records, as this caller sees and changes them now."""
+    def records(self, dialect: str, who: str | None = None) -> Records:
+        """Return the records, as this caller (or `who` it is called) sees and changes them now."""
+        named = who or self.caller.name
+        if self.settings.sync_delay:
+            return Delayed(
+                self.connection,
+                at=self.at,
+                who=named,
+                dialect=dialect,
+                request=self.request,
+                delay=self.settings.sync_delay,
+            )
         return Records(
-            self.connection,
-            at=self.at,
-            who=self.caller.name,
-            dialect=dialect,
-            request=self.request,
+            self.connection, at=self.at, who=named, dialect=dialect, request=self.request
         )
 
     def things(self) -> Things:

@@ -6,16 +6,47 @@ become writing; a kill loses the calls since then, but never a change.
 
 from __future__ import annotations
 
+import re
 import sqlite3
+from collections.abc import Iterator
+from urllib.parse import unquote_plus
+
+import msgspec
+from msgspec import Struct
 
 from vedette.service.ask import Ask
 from vedette.wire.http import Reply
 
 _MANY = 500
 _LONGEST = 2_000
-_INSERT = (
-    "INSERT INTO call (at, request, who, method, url, status, fault) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_SELECT = (
+    "SELECT serial, at, request, who, method, url, status, fault, based, next, client FROM call"
 )
+_INSERT = (
+    "INSERT INTO call (at, request, who, method, url, status, fault, based, next, client)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Called(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """
+    A row of the log: who asked what, and how it ended. `url` has no host and no secrets;
+    `fault` names what was met on purpose, `based` is the version on which a write said it was
+    made, `next` the link to the next page that was answered, as `url` is, and `client` the id
+    that the client gave its request, which it keeps when it asks again.
+    """
+
+    serial: int
+    at: str
+    request: str
+    who: str
+    method: str
+    url: str
+    status: int
+    fault: str | None = None
+    based: str | None = None
+    next: str | None = None
+    client: str | None = None
 
 
 class Calls:
@@ -34,9 +65,12 @@ class Calls:
                 ask.request,
                 ask.caller.name,
                 ask.method,
-                url.removeprefix(ask.endpoint)[:_LONGEST],
+                _shown(url, ask.endpoint),
                 reply.status,
                 fault,
+                _based(ask),
+                _next(ask, reply),
+                (ask.client_request or "")[:100] or None,
             )
         )
 
@@ -53,3 +87,82 @@ class Calls:
             "DELETE FROM call WHERE serial <= (SELECT max(serial) FROM call) - ?", (keep,)
         )
         self._seen = self._connection.total_changes
+
+
+def calls(connection: sqlite3.Connection, *, after: int = 0, limit: int = -1) -> Iterator[Called]:
+    """Give the calls after a serial, oldest first."""
+    rows = connection.execute(f"{_SELECT} WHERE serial > ? ORDER BY serial LIMIT ?", (after, limit))
+    for row in rows:
+        yield Called(**dict(zip(Called.__struct_fields__, row, strict=True)))
+
+
+def latest(connection: sqlite3.Connection) -> int:
+    """Return the serial of the newest call that was written, 0 where there is none."""
+    (serial,) = connection.execute("SELECT max(serial) FROM call").fetchone()
+    return serial or 0
+
+
+# ---- inside
+
+_SECRETS = frozenset(
+    {
+        "code", "secret", "sig", "token", "assertion", "password", "client_secret",
+        "client_assertion", "access_token", "refresh_token", "id_token",
+    }
+)  # fmt: skip
+
+
+def _shown(url: str, endpoint: str) -> str:
+    """Return the address without its host, and without what opens something."""
+    url = url.removeprefix(endpoint)[:_LONGEST]
+    path, mark, query = url.partition("?")
+    if not mark:
+        return url
+    parts = (_masked(part) for part in query.split("&"))
+    return f"{path}?{'&'.join(parts)}"
+
+
+def _masked(part: str) -> str:
+    name, mark, _ = part.partition("=")
+    is_secret = mark and unquote_plus(name).strip().lower() in _SECRETS
+    return f"{name}=***" if is_secret else part
+
+
+class _Guarded(Struct):
+    etag: str | None = None
+
+
+_guarded = msgspec.json.Decoder(_Guarded).decode
+
+
+def _based(ask: Ask) -> str | None:
+    """Return the version on which a write says it was made."""
+    if ask.method not in ("PUT", "PATCH", "DELETE"):
+        return None
+    told = ask.headers.get("if-match")
+    if told is None and ask.body:
+        try:
+            told = _guarded(ask.body).etag
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+    return told[:100] if told else None
+
+
+# A link stands at the end of ARM's pages and at the beginning of Graph's: the rest of a page
+# may be long, and is not looked at.
+_LINK = re.compile(rb'"(?:nextLink|@odata\.nextLink)":("(?:[^"\\]|\\.)*")')
+_EDGE = 6_000
+
+
+def _next(ask: Ask, reply: Reply) -> str | None:
+    if ask.method != "GET" or reply.status != 200 or not reply.body:
+        return None
+    body = reply.body
+    found = _LINK.search(body[:_EDGE]) or _LINK.search(body[-_EDGE:])
+    if found is None:
+        return None
+    try:
+        link = msgspec.json.decode(found[1], type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return _shown(re.sub(r"^https?://[^/]*", "", link), "")

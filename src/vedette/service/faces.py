@@ -1,5 +1,5 @@
 """
-What every reply carries besides its document, in each of the service's three faces, and how
+What every reply carries besides its document, in each of the service's four faces, and how
 a refusal looks there.
 """
 
@@ -11,13 +11,13 @@ from typing import Literal
 import msgspec
 
 from vedette.service.answer import Answer
-from vedette.service.arm.versions import PLAIN
 from vedette.service.ask import Ask
+from vedette.service.quotas import Left
 from vedette.service.state.moments import TICKS, compact
 from vedette.wire.http import Reply
 from vedette.wire.problems import Fault
 
-Face = Literal["arm", "graph", "entra"]
+Face = Literal["arm", "graph", "entra", "logs", "defender"]
 
 _encode = msgspec.json.Encoder().encode
 _JSON = "application/json; charset=utf-8"
@@ -25,11 +25,13 @@ _ODATA = (
     "application/json;odata.metadata=minimal;odata.streaming=true;"
     "IEEE754Compatible=false;charset=utf-8"
 )
+PLAIN = "2023-01-01"
+"""An api-version of ARM with words of its own for errors; nothing but incidents in it."""
 REGION = "WESTEUROPE"
 """The region of ARM through which all calls are said to come."""
 
 # Recorded in 2026. Which header counts depends on the call, so clients must read all of them;
-# the figures stand still while no limit is switched on.
+# the figures stand still while no profile of limits is on.
 _BUCKETS: Mapping[str, Mapping[str, str]] = {
     "reads": {
         "x-ms-ratelimit-remaining-subscription-reads": "1099",
@@ -38,6 +40,10 @@ _BUCKETS: Mapping[str, Mapping[str, str]] = {
     "deletes": {
         "x-ms-ratelimit-remaining-subscription-deletes": "799",
         "x-ms-ratelimit-remaining-subscription-global-deletes": "11999",
+    },
+    "plain-writes": {
+        "x-ms-ratelimit-remaining-subscription-writes": "799",
+        "x-ms-ratelimit-remaining-subscription-global-writes": "11999",
     },
     "writes": {"x-ms-ratelimit-remaining-subscription-resource-requests": "799"},
     "resource-reads": {"x-ms-ratelimit-remaining-subscription-resource-requests": "1099"},
@@ -54,18 +60,29 @@ _ARM = {
 }
 
 
-def reply(face: Face, ask: Ask, answer: Answer) -> Reply:
-    """Return the answer as this face sends it."""
+def reply(face: Face, ask: Ask, answer: Answer, left: Left | None = None) -> Reply:
+    """Return the answer as this face sends it; `left` is what ARM's limits leave, if any are on."""
     headers = _HEADERS[face](ask)
     body = b""
     if answer.document is not None:
         body = _encode(answer.document)
-        headers["content-type"] = _ODATA if face == "graph" else _JSON
+        headers["content-type"] = _ODATA if face in ("graph", "defender") else _JSON
         if face == "arm" and answer.status == 200 and answer.document:
             headers["vary"] = "Accept-Encoding"
-    headers |= _BUCKETS[answer.bucket]
+    headers |= _counters(answer.bucket, left)
     headers |= answer.headers
     return Reply(status=answer.status, headers=headers, body=body)
+
+
+def _counters(bucket: str, left: Left | None) -> Mapping[str, str]:
+    shown = _BUCKETS[bucket]
+    if left is None:
+        return shown
+    return {
+        name: str(left.everybody if "-global-" in name else left.own)
+        for name in shown
+        if left.everybody is not None or "-global-" not in name
+    }
 
 
 def refusal(face: Face, ask: Ask, fault: Fault) -> Reply:
@@ -106,6 +123,15 @@ def _graph(ask: Ask) -> dict[str, str]:
     }
 
 
+def _defender(ask: Ask) -> dict[str, str]:
+    return {
+        "cache-control": "no-cache",
+        "strict-transport-security": "max-age=31536000",
+        "odata-version": "4.0",
+        "x-ms-request-id": ask.request,
+    }
+
+
 def _entra(ask: Ask) -> dict[str, str]:
     return {
         "cache-control": "no-store, no-cache",
@@ -114,4 +140,24 @@ def _entra(ask: Ask) -> dict[str, str]:
     }
 
 
-_HEADERS = {"arm": _arm, "graph": _graph, "entra": _entra}
+def _logs(ask: Ask) -> dict[str, str]:
+    # As the recordings of @azure/monitor-query 1.0 have them.
+    return {
+        "strict-transport-security": "max-age=15724800; includeSubDomains",
+        "via": "1.1 draft-oms-local",
+        "x-content-type-options": "nosniff",
+        "access-control-allow-origin": "*",
+        "access-control-expose-headers": "Retry-After,Age,WWW-Authenticate,"
+        "x-resource-identities,x-ms-status-location",
+        "vary": "Accept-Encoding",
+        "request-id": ask.request,
+    }
+
+
+_HEADERS = {
+    "arm": _arm,
+    "graph": _graph,
+    "entra": _entra,
+    "logs": _logs,
+    "defender": _defender,
+}

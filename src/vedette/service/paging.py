@@ -6,25 +6,27 @@ the last incident that was given, so that pages neither repeat nor skip while ot
 from __future__ import annotations
 
 import base64
-import binascii
 import gzip
 import zlib
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 
 from vedette.service.ask import Ask
 from vedette.wire.problems import Fault
 
 Key = tuple[str | int, int]
-_KEY = msgspec.json.Decoder(Key)
+T = TypeVar("T")
+_Int = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
+_KEY = msgspec.json.Decoder(tuple[str | _Int, _Int])
 _READABLE = " /():,'=$!*;@?"
 """What a link of the service leaves as it is: spaces too, as its real clients found out."""
 
 
-def token(key: Key) -> str:
+def token(key: Key | Struct) -> str:
     """Return the key as a link carries it: gzip in base64url without padding."""
     packed = gzip.compress(msgspec.json.encode(key), compresslevel=1, mtime=0)
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
@@ -33,16 +35,17 @@ def token(key: Key) -> str:
 def key(ask: Ask, name: str) -> Key | None:
     """Return the key in the query's token, or None on a first page."""
     told = ask.query.get(name.lower())
-    if not told:
-        return None
+    return unpacked(told, _KEY, name) if told else None
+
+
+def unpacked(told: str, of: msgspec.json.Decoder[T], name: str, most: int = 4_096) -> T:
+    """Return what a token holds, which unpacks to no more than `most` bytes."""
     try:
         packed = base64.urlsafe_b64decode(told.encode("ascii") + b"=" * (-len(told) % 4))
         # A token is short; what unpacks to more is not ours.
-        unpacked = zlib.decompressobj(wbits=31).decompress(packed, 4_096)
-        found: Key = _KEY.decode(unpacked)
-    except (ValueError, binascii.Error, zlib.error, msgspec.MsgspecError) as error:
+        return of.decode(zlib.decompressobj(wbits=31).decompress(packed, most))
+    except (ValueError, RecursionError, zlib.error, msgspec.MsgspecError) as error:
         raise Fault(400, "BadRequest", f"The value of {name} is not valid.") from error
-    return found
 
 
 def number(

@@ -39,6 +39,10 @@ class Route(Struct, frozen=True, kw_only=True):
         if self.face == "graph":
             last = ask.path[-1] if ask.path else ""
             return Fault(400, "BadRequest", f"Resource not found for the segment '{last[:100]}'.")
+        if self.face == "defender":
+            return Fault(404, "NotFound", "No resource answers to this path.")
+        if self.face == "logs":
+            return Fault(404, "PathNotFoundError", "The requested path does not exist")
         if self.face == "entra":
             return Fault(404, "invalid_request", "AADSTS900561: The endpoint does not exist.")
         if len(ask.path) > 1 and "providers" in {part.lower() for part in ask.path}:

@@ -6,23 +6,68 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from vedette.service.arm import cases, incidents, management
-from vedette.service.entra import documents
+from vedette.service import control
+from vedette.service.arm import (
+    alertrules,
+    automation,
+    bookmarks,
+    case_relations,
+    cases,
+    entities,
+    incidents,
+    indicators,
+    management,
+    metadata,
+    onboarding,
+    operations,
+    playbooks,
+    relations,
+    tasks,
+    watchlist_items,
+    watchlists,
+)
+from vedette.service.entra import device, documents, grants, managed
+from vedette.service.graph import alerts, batch, defender, merging, people
 from vedette.service.graph import incidents as graph
-from vedette.service.graph import people
+from vedette.service.logs import api as logs
 from vedette.service.route import Route
 
 _ROUTES: dict[str, Route] = {
     **incidents.ROUTES,
     **cases.ROUTES,
     **management.ROUTES,
+    **metadata.ROUTES,
+    **onboarding.ROUTES,
+    **operations.ROUTES,
+    **entities.ROUTES,
+    **relations.ROUTES,
+    **case_relations.ROUTES,
+    **tasks.ROUTES,
+    **bookmarks.ROUTES,
+    **playbooks.ROUTES,
+    **alertrules.ROUTES,
+    **automation.ROUTES,
+    **watchlists.ROUTES,
+    **watchlist_items.ROUTES,
+    **indicators.ROUTES,
     **graph.ROUTES,
+    **alerts.ROUTES,
+    **merging.ROUTES,
+    **batch.ROUTES,
+    **defender.ROUTES,
     **people.ROUTES,
     **documents.ROUTES,
+    **logs.ROUTES,
+    **grants.ROUTES,
+    **device.ROUTES,
+    **managed.ROUTES,
+    **control.ROUTES,
 }
 _VERSIONS = ("v1.0", "beta")
 _ARM_NOWHERE = Route(face="arm")
 _GRAPH_NOWHERE = Route(face="graph")
+_DEFENDER_NOWHERE = Route(face="defender")
+_LOGS_NOWHERE = Route(face="logs")
 _OPEN_NOWHERE = Route(face="arm", is_open=True)
 
 
@@ -70,6 +115,10 @@ def find(path: tuple[str, ...]) -> _Found:
     first = path[0].lower() if path else ""
     if first in _VERSIONS:
         return _GRAPH_NOWHERE, ()
+    if first == "v1":
+        return _LOGS_NOWHERE, ()
+    if first == "api":
+        return _DEFENDER_NOWHERE, ()
     return (_ARM_NOWHERE if first in ("subscriptions", "providers") else _OPEN_NOWHERE), ()
 
 

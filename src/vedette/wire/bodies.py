@@ -5,7 +5,6 @@ and the checks that every dialect there shares.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -45,32 +44,59 @@ def envelope(documents: Sequence[Any], link: str | None = None) -> dict[str, Any
     return {"value": list(documents)} | ({"nextLink": link} if link else {})
 
 
-_LITERAL = 262_144
-"""How much of a body is read as a Python literal, for msticpy sends `str(dict)`."""
+_QUOTES = 1_000_000
+"""How many quotes a body may have that Python printed, as msticpy sends `str(dict)`."""
+# The last but one takes what is not closed to its end: every letter is looked at once.
+_PRINTED = re.compile(
+    r"""'([^'\\]*(?:\\.[^'\\]*)*)'|"([^"\\]*(?:\\.[^"\\]*)*)"|(['"].*)|\b(True|False|None)\b""",
+    re.DOTALL | re.ASCII,
+)
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))", re.DOTALL)
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
+_WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
 def body(received: bytes) -> dict[str, Any]:
     """
-    Return the object in a request's body. Where it is no JSON it may be a Python literal,
-    as one client in wide use sends it.
+    Return the object in a request's body. Where it is no JSON it may be what Python prints of
+    it, as one client in wide use sends it.
     """
     try:
         told = _decode(received) if received else {}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        told = _literal(received)
+        told = _printed(received)
     if not isinstance(told, dict):
         raise Fault(400, "BadRequest", "The request body is not a JSON object.")
     return told
 
 
-def _literal(received: bytes) -> object:
+def _printed(received: bytes) -> object:
+    unread = Fault(
+        400, "BadRequest", "The request content was invalid and could not be deserialized."
+    )
+    if received.count(b"'") > _QUOTES:
+        raise unread
     try:
-        # Through JSON once more: a literal may hold sets, bytes and numbers JSON has not.
-        return _decode(_encode(ast.literal_eval(received[:_LITERAL].decode())))
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, msgspec.MsgspecError):
-        raise Fault(
-            400, "BadRequest", "The request content was invalid and could not be deserialized."
-        ) from None
+        return _decode(_PRINTED.sub(_respelled, received.decode()))
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        raise unread from None
+
+
+def _respelled(found: re.Match[str]) -> str:
+    """Return a text or word that Python printed as JSON has it."""
+    single, double, loose, word = found.groups()
+    if word is not None:
+        return _WORDS[word]
+    if loose is not None:
+        raise ValueError
+    return _encode(_ESCAPE.sub(_meant, single if double is None else double)).decode()
+
+
+def _meant(found: re.Match[str]) -> str:
+    *codes, letter = found.groups()
+    if letter is not None:
+        return _ESCAPES.get(letter, letter)
+    return chr(int(next(code for code in codes if code), 16))
 
 
 def bag(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -177,6 +177,59 @@ _GRAPH = {
     "lastupdatedatetime": _plain("modified", "time", "modified"),
 }
 
+# Alerts are values of the service's own, in words like these of incidents.
+_ALERTS = {
+    "status": _word(
+        "status",
+        {"New": "new", "InProgress": "inProgress", "Resolved": "resolved"},
+        None,
+        strict=False,
+    ),
+    "severity": _word("severity", {s: s.lower() for s in _SEVERITIES}, None, strict=False),
+    "classification": _plain("classification", "text"),
+    "determination": _plain("determination", "text"),
+    "assignedto": _plain("owner", "text"),
+    "servicesource": _plain("source", "text"),
+    "createddatetime": _plain("created", "time", "created"),
+    "lastupdatedatetime": _plain("modified", "time", "modified"),
+}
+# https://learn.microsoft.com/defender-xdr/api-list-incidents: these four, and no more.
+_XDR = {
+    "status": _GRAPH["status"],
+    "assignedto": _GRAPH["assignedto"],
+    "createdtime": _GRAPH["createddatetime"],
+    "lastupdatetime": _GRAPH["lastupdatedatetime"],
+}
+
+
+# Indicators are asked of the record that the service keeps, which is nearly the document.
+_INDICATOR: Mapping[str, Kind] = {
+    "confidence": "number",
+    "created": "time",
+    "createdByRef": "text",
+    "description": "text",
+    "displayName": "text",
+    "externalId": "text",
+    "externalLastUpdatedTimeUtc": "time",
+    "labels": "list",
+    "language": "text",
+    "lastUpdatedTimeUtc": "time",
+    "pattern": "text",
+    "patternType": "text",
+    "source": "text",
+    "threatIntelligenceTags": "list",
+    "threatTypes": "list",
+    "validFrom": "time",
+    "validUntil": "time",
+}
+
+
+def _of_record(name: str, kind: Kind) -> Column:
+    def read(record: Any) -> Any:
+        return record.get(name, () if kind == "list" else None)
+
+    return Column(kind=kind, read=read)
+
 
 def _under_properties(columns: Mapping[str, Column]) -> dict[str, Column]:
     return {f"properties/{path}": column for path, column in columns.items()}
@@ -191,11 +244,22 @@ DICTIONARIES = {
     "cases": Dictionary(
         columns=_under_properties(_CASES), silent=_SILENT, functions=True, error=_ARM_ERROR
     ),
-    "defender": Dictionary(
-        columns=_GRAPH,
-        functions=False,
-        error="The query specified in the URI is not valid.",
+    # No recording has a filter of indicators: their members are taken with and without
+    # `properties/` before them.
+    "indicator": Dictionary(
+        columns={
+            f"{path}{name.lower()}": _of_record(name, kind)
+            for name, kind in _INDICATOR.items()
+            for path in ("properties/", "")
+        },
+        functions=True,
+        error=_ARM_ERROR,
     ),
+} | {
+    plane: Dictionary(
+        columns=columns, functions=False, error="The query specified in the URI is not valid."
+    )
+    for plane, columns in (("defender", _GRAPH), ("alerts", _ALERTS), ("xdr", _XDR))
 }
 
 ORDERS = {
@@ -215,7 +279,15 @@ ORDERS = {
         "properties/status": "status",
         "properties/title": "title",
     },
+    "indicator": {
+        f"{path}{name.lower()}": name
+        for name, kind in _INDICATOR.items()
+        for path in ("properties/", "")
+        if kind != "list"
+    },
     # The page documents no $orderby; elastic/integrations#20234 ships the second.
     "defender": {"createddatetime": "created", "lastupdatedatetime": "modified"},
+    "alerts": {"createddatetime": "created", "lastupdatedatetime": "modified"},
+    "xdr": {"createdtime": "created", "lastupdatetime": "modified"},
 }
 """What each plane orders by: path in lower case, and our column."""

@@ -202,6 +202,7 @@ def _said(told: object) -> Said:
 # ---- the service's side
 
 _PORTAL = "https://security.microsoft.com/incident2"
+_ALERTS = "(alerts())"
 
 
 def spell(
@@ -215,8 +216,8 @@ def spell(
     priority: int | None = None,
 ) -> dict[str, Any]:
     """
-    Return the incident as Graph sends it: nulls are sent, lists may be empty. `id` is its
-    number on Defender and `redirect` that of the incident it was merged into.
+    Return the incident as Graph sends it: nulls are sent, lists may be empty. `id` is its number
+    on Defender, `redirect` that of the incident it was merged into, whose address it shows.
     """
     named = id or incident.provider_id or incident.id
     tenant = place.tenant_id
@@ -225,7 +226,7 @@ def spell(
         "id": named,
         "tenantId": tenant,
         "status": REDIRECTED if merged else STATUSES.get(incident.status, incident.status),
-        "incidentWebUrl": f"{_PORTAL}/{named}/overview?tid={tenant}",
+        "incidentWebUrl": f"{_PORTAL}/{redirect or named}/overview?tid={tenant}",
         "redirectIncidentId": redirect,
         "displayName": incident.title,
         "createdDateTime": incident.created,
@@ -246,9 +247,10 @@ def spell(
     return document if alerts is None else {**document, "alerts": list(alerts)}
 
 
-def single(document: Mapping[str, Any], place: Place) -> dict[str, Any]:
-    """Return one document as the answer to a question for it."""
-    return {"@odata.context": f"{_metadata(place)}#security/incidents/$entity", **document}
+def single(document: Mapping[str, Any], place: Place, *, expanded: bool = False) -> dict[str, Any]:
+    """Return one document as the answer to a question for it, `expanded` with its alerts."""
+    context = f"{_metadata(place)}#security/incidents{_ALERTS if expanded else ''}/$entity"
+    return {"@odata.context": context, **document}
 
 
 def listed(
@@ -256,10 +258,12 @@ def listed(
     place: Place,
     link: str | None = None,
     count: int | None = None,
+    *,
+    expanded: bool = False,
 ) -> dict[str, Any]:
     """Return a page; `count` is told where it was asked for."""
     return {
-        "@odata.context": f"{_metadata(place)}#security/incidents",
+        "@odata.context": f"{_metadata(place)}#security/incidents{_ALERTS if expanded else ''}",
         **({} if count is None else {"@odata.count": count}),
         **({} if link is None else {"@odata.nextLink": link}),
         "value": list(documents),
@@ -281,13 +285,13 @@ def _metadata(place: Place) -> str:
     return f"{place.endpoint}{place.path}/$metadata"
 
 
-_LONGEST_COMMENT = 30_000
+LONGEST_COMMENT = 30_000
 
 
 def heard_comment(document: Mapping[str, Any]) -> str:
     """Return the comment that is to be added."""
     message = document.get("comment")
-    if not isinstance(message, str) or not message.strip() or len(message) > _LONGEST_COMMENT:
+    if not isinstance(message, str) or not message.strip() or len(message) > LONGEST_COMMENT:
         raise wrong()
     return message
 

@@ -24,11 +24,17 @@ class Call(Struct, frozen=True, kw_only=True):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """How a reply travels, for services that misbehave on purpose: late, cut, or not at all."""
+    """
+    How a reply travels, for services that misbehave on purpose: late by `after` seconds, cut,
+    or not at all. Its head takes `slow` seconds, and its Content-Length is by `length` bytes
+    more, or less, than there are.
+    """
 
     after: float = 0.0
     cut_at: int | None = None
     close: Literal["no", "before", "after"] = "no"
+    slow: float = 0.0
+    length: int = 0
 
 
 class Reply(Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ service that answers. The words of both are in `sentinel`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -73,6 +74,9 @@ _PORTAL = "https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Inc
 _TYPE = "Microsoft.SecurityInsights/Incidents"
 # How the service orders what is in TEXTS: these stand before owner and labels.
 _BEFORE_OWNER = 7
+_SPOKEN = tuple(spoken for _, spoken, _ in TEXTS)
+_texts = attrgetter(*(attribute for attribute, _, _ in TEXTS))
+_members = attrgetter(*OWNER)
 _REASON = "classificationReason"
 _LONGEST_DESCRIPTION = 5_000
 
@@ -88,6 +92,11 @@ def arm_id(place: Place, id: str) -> str:
     return f"{place.path}{PROVIDER}/Incidents/{id}"
 
 
+def portal_url(place: Place, id: str) -> str:
+    """Return where the portal of Azure shows the incident."""
+    return f"{_PORTAL}{arm_id(place, id)}"
+
+
 def spell(
     incident: Incident,
     place: Place,
@@ -100,15 +109,17 @@ def spell(
     Return the incident as the service sends it in this version: unset texts are left out,
     members of an owner are null. `provider_url` is where Defender shows it, if it does.
     """
-    said = [(spoken, getattr(incident, attribute)) for attribute, spoken, _ in TEXTS]
-    # A case may have been closed for a reason that no incident knows.
-    said = [(s, None if s == _REASON and v not in REASONS else v) for s, v in said]
+    # Lists are made of this: what can be read off in one call is.
+    said = _texts(incident)
     named = arm_id(place, incident.id)
-    properties = {
-        **{spoken: value for spoken, value in said[:_BEFORE_OWNER] if value is not None},
+    properties: dict[str, Any] = _set(_SPOKEN[:_BEFORE_OWNER], said[:_BEFORE_OWNER])
+    # A case may have been closed for a reason that no incident knows.
+    if (reason := properties.get(_REASON)) is not None and reason not in REASONS:
+        del properties[_REASON]
+    properties |= {
         "owner": _spelled_owner(incident.owner, api_version),
         "labels": _spelled_labels(incident),
-        **{spoken: value for spoken, value in said[_BEFORE_OWNER:] if value is not None},
+        **_set(_SPOKEN[_BEFORE_OWNER:], said[_BEFORE_OWNER:]),
         "lastModifiedTimeUtc": incident.modified,
         "createdTimeUtc": incident.created,
         "incidentNumber": incident.number,
@@ -130,16 +141,25 @@ def spell(
     }
 
 
+def _set(names: tuple[str, ...], values: tuple[Any, ...]) -> dict[str, Any]:
+    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
+
+
 def _spelled_owner(owner: Owner | None, api_version: str) -> dict[str, str | None]:
-    known = OWNER.items()
+    known = OWNER.values()
+    spelled = (
+        dict.fromkeys(known) if owner is None else dict(zip(known, _members(owner), strict=True))
+    )
     if _is_old(api_version):
-        return {n: getattr(owner, a, None) for a, n in known if n != "ownerType"}
-    return {n: getattr(owner, a, None) for a, n in known}
+        del spelled["ownerType"]
+    return spelled
 
 
 def _spelled_labels(incident: Incident) -> list[dict[str, str]]:
     labels = [{"labelName": tag, "labelType": "User"} for tag in incident.tags]
-    return labels + [{"labelName": t, "labelType": "AutoAssigned"} for t in incident.auto_tags]
+    if incident.auto_tags:
+        labels += [{"labelName": t, "labelType": "AutoAssigned"} for t in incident.auto_tags]
+    return labels
 
 
 def _beside(

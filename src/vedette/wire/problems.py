@@ -26,7 +26,7 @@ from vedette.errors import (
 )
 from vedette.wire.http import Reply
 
-Face = Literal["arm", "graph", "entra", "2023-01-01"]
+Face = Literal["arm", "graph", "entra", "logs", "defender", "2023-01-01"]
 
 _JSON = "application/json; charset=utf-8"
 _LONGEST = 600
@@ -44,16 +44,25 @@ _WORDS_2023: dict[int, tuple[str, str]] = {
 
 
 class Fault(Exception):  # noqa: N818  # what a service has, not what Python has
-    """What a service refuses with. `reply` spells it in the face the caller speaks to."""
+    """
+    What a service refuses with. `reply` spells it in the face the caller speaks to; `inner`
+    is the error beneath, which only the query of logs tells.
+    """
 
     def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        inner: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
         self.headers = dict(headers or {})
+        self.inner = inner
 
     def reply(
         self, face: Face, *, moment: str = "", request: str = "", client_request: str | None = None
@@ -70,8 +79,17 @@ class Fault(Exception):  # noqa: N818  # what a service has, not what Python has
         )
 
 
-def _arm(fault: Fault, *_: str) -> dict[str, Any]:
+def _arm(fault: Fault, moment: str, request: str, client_request: str) -> dict[str, Any]:
+    if fault.inner is not None:
+        # ARM hands on what the service behind it said.
+        return _logs(fault, moment, request, client_request)
     return {"error": {"code": fault.code, "message": fault.message}}
+
+
+def _logs(fault: Fault, _: str, request: str, __: str) -> dict[str, Any]:
+    # As recorded in the tests of @azure/monitor-query 1.0.
+    told = {"message": fault.message, "code": fault.code, "correlationId": request}
+    return {"error": told if fault.inner is None else {**told, "innererror": fault.inner}}
 
 
 def _graph(fault: Fault, moment: str, request: str, client_request: str) -> dict[str, Any]:
@@ -80,6 +98,8 @@ def _graph(fault: Fault, moment: str, request: str, client_request: str) -> dict
         "error": {
             "code": fault.code,
             "message": fault.message,
+            # The validator of queries has no code, and a list of details that is empty.
+            **({} if fault.code else {"details": []}),
             "innerError": {
                 "date": moment[:19],
                 "request-id": request,
@@ -104,6 +124,12 @@ def _entra(fault: Fault, moment: str, request: str, client_request: str) -> dict
     }
 
 
+def _defender(fault: Fault, _: str, request: str, __: str) -> dict[str, Any]:
+    # https://learn.microsoft.com/defender-xdr/api-error-codes: the target tracks the request.
+    code = fault.code or "BadRequest"
+    return {"error": {"code": code, "message": fault.message, "target": request}}
+
+
 def _plain_2023(fault: Fault, *_: str) -> dict[str, Any]:
     code, message = _WORDS_2023.get(fault.status, (fault.code, fault.message))
     return {"error": {"code": code, "message": message}}
@@ -114,6 +140,8 @@ _FACES: dict[Face, Callable[..., dict[str, Any]]] = {
     "arm": _arm,
     "graph": _graph,
     "entra": _entra,
+    "logs": _logs,
+    "defender": _defender,
     "2023-01-01": _plain_2023,
 }
 

@@ -9,11 +9,18 @@ from vedette.model import Incident
 from vedette.service.arm.incidents import Collection, Tongue, collection
 from vedette.service.route import INSIGHTS
 from vedette.service.state.records import Comment, Kept
+from vedette.service.state.relations import Beside
 from vedette.wire import bodies, cases
 from vedette.wire.dialect import Place
 
 
-def _spell(kept: Kept, place: Place, version: str, tenant: str) -> dict[str, Any]:  # noqa: ARG001  # one shape for both collections
+def _spell(
+    kept: Kept,
+    place: Place,
+    version: str,  # noqa: ARG001  # one shape for both collections
+    tenant: str,  # noqa: ARG001  # as above
+    had: Beside,  # noqa: ARG001  # as above; a case tells neither of bookmarks nor of teams
+) -> dict[str, Any]:
     return cases.spell(kept.incident, place)
 
 
@@ -46,7 +53,7 @@ CASES = Collection(
         heard=_heard,
         spell_comment=_spell_comment,
         heard_comment=bodies.heard_comment,
-        comment_delete_since=None,
+        comments="cases/comments",
     )
 )
 ROUTES = collection(f"{INSIGHTS}/cases", CASES)

@@ -5,7 +5,7 @@ in the body, comments. Cases are the same collection in older words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -14,11 +14,12 @@ from vedette.model import Incident
 from vedette.service import paging
 from vedette.service.answer import Answer
 from vedette.service.arm.enter import entered, place
-from vedette.service.arm.versions import unsupported_method, version
+from vedette.service.arm.versions import version
 from vedette.service.ask import Ask, origin
 from vedette.service.listing import asked
 from vedette.service.route import INSIGHTS, Route
 from vedette.service.state.records import Author, Comment, Kept, Records, Workspace, taken
+from vedette.service.state.relations import NOTHING, Beside, beside
 from vedette.service.state.twin import mirrors, provider_url, told_on_sentinel
 from vedette.wire import bodies, incidents
 from vedette.wire.dialect import Place
@@ -30,16 +31,29 @@ MOST_COMMENTS = 100
 
 
 class Tongue(Struct, frozen=True, kw_only=True):
-    """How a collection speaks: its name, and its documents in both directions."""
+    """
+    How a collection speaks: its name and that of its comments, as versions know them, and its
+    documents in both directions.
+    """
 
     kind: str
     plane: str
-    spell: Callable[[Kept, Place, str, str], dict[str, Any]]
+    spell: Callable[[Kept, Place, str, str, Beside], dict[str, Any]]
     heard: Callable[[Mapping[str, Any], Incident | None, Place, str, bool], Incident]
     spell_comment: Callable[[Comment, str, Place, str], dict[str, Any]]
     heard_comment: Callable[[Mapping[str, Any]], str]
-    comment_delete_since: str | None
+    comments: str
     is_patched: bool = False
+
+    def all_spelled(self, here: _Here, page: Sequence[Kept]) -> list[dict[str, Any]]:
+        """Return the documents of these incidents of one workspace."""
+        names = [kept.incident.id for kept in page]
+        found = beside(here.records.connection, here.workspace.serial, names)
+        place, tenant = here.place, here.workspace.tenant
+        return [
+            self.spell(kept, place, here.version, tenant, found.get(kept.incident.id, NOTHING))
+            for kept in page
+        ]
 
 
 class Collection:
@@ -75,7 +89,7 @@ class Collection:
             link = paging.link(base, ask, names, ("$skipToken", paging.token(last)))
         return Answer(
             status=200,
-            document=bodies.envelope([self._spelled(here, kept) for kept in page], link),
+            document=bodies.envelope(self._tongue.all_spelled(here, page), link),
             bucket="reads",
         )
 
@@ -184,10 +198,8 @@ class Collection:
     def delete_comment(self, ask: Ask, *at: str) -> Answer:
         """Remove a comment."""
         *where, named, comment_id = at
+        version(ask, self._tongue.comments, "global")
         here = self._enter(ask, where, "comments/delete", named, "comments", comment_id)
-        since = self._tongue.comment_delete_since
-        if since is None or "2020-01-01" <= here.version < since:
-            raise unsupported_method(ask, here.version, ("GET", "PUT"))
         kept = here.kept(named)
         comment = here.records.comment(kept, comment_id)
         if comment is None:
@@ -211,7 +223,7 @@ class Collection:
         )
 
     def _spelled(self, here: _Here, kept: Kept) -> dict[str, Any]:
-        return self._tongue.spell(kept, here.place, here.version, here.workspace.tenant)
+        return self._tongue.all_spelled(here, [kept])[0]
 
     def _saved(self, here: _Here, kept: Kept, after: Incident) -> Answer:
         if kept.xdr is not None:
@@ -244,8 +256,11 @@ def missing(id: str) -> Fault:
     return Fault(404, "NotFound", f"Resource '{id}' does not exist")
 
 
-def author(ask: Ask) -> Author:
-    """Return the caller as the author of a comment; a program is named as such."""
+_PROGRAM = "Comment created from external application - "
+
+
+def author(ask: Ask, program: str = _PROGRAM) -> Author:
+    """Return the caller as the author of something; `program` stands before a program's name."""
     caller = ask.caller
     if caller.kind == "user":
         return Author(
@@ -253,13 +268,19 @@ def author(ask: Ask) -> Author:
         )
     return Author(
         object_id=caller.object_id,
-        name=f"Comment created from external application - {caller.name}",
+        name=f"{program}{caller.name}",
     )
 
 
-def _spell(kept: Kept, place: Place, version: str, tenant: str) -> dict[str, Any]:
+def _spell(kept: Kept, place: Place, version: str, tenant: str, had: Beside) -> dict[str, Any]:
     url = provider_url(kept, tenant)
-    return incidents.spell(kept.incident, place, version, provider_url=url)
+    document = incidents.spell(
+        kept.incident, place, version, bookmarks=had.bookmarks, provider_url=url
+    )
+    # Teams never left the previews.
+    if had.team is not None and version.endswith("-preview"):
+        document["properties"]["teamInformation"] = had.team
+    return document
 
 
 def _heard(
@@ -294,7 +315,7 @@ INCIDENTS = Collection(
         heard=_heard,
         spell_comment=_spell_comment,
         heard_comment=bodies.heard_comment,
-        comment_delete_since="2021-04-01",
+        comments="comments",
         is_patched=True,
     )
 )

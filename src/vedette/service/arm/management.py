@@ -1,45 +1,18 @@
-"""
-What lies around the incidents on ARM: subscriptions, workspaces, one's own permissions, and
-the document by which clients find a cloud's endpoints.
-"""
+"""What lies around the incidents on ARM: subscriptions, workspaces and one's own permissions."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from vedette.service.answer import Answer
-from vedette.service.arm.enter import allowed, entered, found, subscribed
-from vedette.service.arm.versions import named, version
+from vedette.service.arm.enter import allowed, found, subscribed
+from vedette.service.arm.versions import named
 from vedette.service.ask import Ask
-from vedette.service.route import GROUP, INSIGHTS, SUBSCRIPTION, WORKSPACE, WORKSPACES, get
+from vedette.service.route import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, get
 from vedette.service.state.records import Workspace, workspaces
 from vedette.service.state.roles import held, may
 
 _READ = "Microsoft.OperationalInsights/workspaces/read"
-
-
-def metadata(ask: Ask) -> Answer:
-    """Name the endpoints: one object, or the list that versions before 2022 answered with."""
-    cloud = {
-        "name": "Vedette",
-        "portal": ask.endpoint,
-        "authentication": {
-            "loginEndpoint": ask.endpoint,
-            "audiences": [ask.endpoint],
-            "tenant": "common",
-            "identityProvider": "AAD",
-        },
-        "suffixes": {},
-        "resourceManager": ask.endpoint,
-        "graph": ask.endpoint,
-        "graphAudience": ask.endpoint,
-        "microsoftGraphResourceId": ask.endpoint,
-        "logAnalyticsResourceId": ask.endpoint,
-    }
-    asked = named(ask)
-    # az and msticpy break on a list where they ask for these.
-    single = asked == "latest" or asked >= "2022-09-01"
-    return Answer(status=200, document=cloud if single else [cloud])
 
 
 def tenants(ask: Ask) -> Answer:
@@ -58,12 +31,7 @@ def tenants(ask: Ask) -> Answer:
 def subscriptions(ask: Ask) -> Answer:
     """Name the subscriptions in which the caller has a role anywhere."""
     named(ask)
-    rows = ask.connection.execute(
-        "SELECT id, name FROM subscription WHERE tenant = ? AND EXISTS (SELECT 1 FROM assignment"
-        " WHERE principal = ? AND substr(scope, 1, 15 + length(id)) = '/subscriptions/' || id)",
-        (ask.caller.tenant, ask.caller.object_id),
-    ).fetchall()
-    value = [_subscription(ask, one, name) for one, name in rows]
+    value = [_subscription(ask, one, name) for one, name in _reached(ask).items()]
     document = {"value": value, "count": {"type": "Total", "value": len(value)}}
     return Answer(status=200, document=document, bucket="tenant")
 
@@ -71,11 +39,10 @@ def subscriptions(ask: Ask) -> Answer:
 def subscription(ask: Ask, id: str) -> Answer:
     """Describe one subscription."""
     named(ask)
-    found = subscribed(ask, id)
-    (name,) = ask.connection.execute(
-        "SELECT name FROM subscription WHERE id = ?", (found,)
-    ).fetchone()
-    return Answer(status=200, document=_subscription(ask, found, name), bucket="reads")
+    found, reached = subscribed(ask, id), _reached(ask)
+    if found not in reached:
+        allowed(ask, "Microsoft.Resources/subscriptions/read", f"/subscriptions/{found}")
+    return Answer(status=200, document=_subscription(ask, found, reached[found]), bucket="reads")
 
 
 def groups(ask: Ask, id: str) -> Answer:
@@ -114,19 +81,6 @@ def workspace(ask: Ask, id: str, group: str, name: str) -> Answer:
     return Answer(status=200, document=_workspace(found(ask, id, group, name)), bucket="reads")
 
 
-def onboarding(ask: Ask, id: str, group: str, name: str, state: str | None = None) -> Answer:
-    """Say that Sentinel is on the workspace; where it is not, entering already failed."""
-    version(ask, "onboardingStates", "global")
-    there = entered(ask, id, group, name, "onboardingStates/read", "onboardingStates")
-    document = {
-        "id": f"{there.path}/providers/Microsoft.SecurityInsights/onboardingStates/default",
-        "name": "default",
-        "type": "Microsoft.SecurityInsights/onboardingStates",
-        "properties": {"customerManagedKey": False},
-    }
-    return Answer(status=200, document=document if state else {"value": [document]}, bucket="reads")
-
-
 def permissions(ask: Ask, *scope: str) -> Answer:
     """Tell the caller what its roles let it do at a subscription, group or workspace."""
     named(ask)
@@ -146,6 +100,16 @@ def permissions(ask: Ask, *scope: str) -> Answer:
         for role in held(ask.connection, ask.caller.object_id, path)
     ]
     return Answer(status=200, document={"value": value}, bucket="reads")
+
+
+def _reached(ask: Ask) -> dict[str, str]:
+    """Return the names, by id, of the subscriptions in which the caller has a role anywhere."""
+    rows = ask.connection.execute(
+        "SELECT id, name FROM subscription WHERE tenant = ? AND EXISTS (SELECT 1 FROM assignment"
+        " WHERE principal = ? AND (scope = '/' OR scope || '/' LIKE '/subscriptions/' || id || '/%'))",
+        (ask.caller.tenant, ask.caller.object_id),
+    )
+    return dict(rows.fetchall())
 
 
 def _visible(ask: Ask, id: str, group: str | None) -> list[Workspace]:
@@ -190,8 +154,6 @@ def _workspace(one: Workspace) -> dict[str, Any]:
 _PERMISSIONS = "providers/microsoft.authorization/permissions"
 
 ROUTES = {
-    f"{INSIGHTS}/onboardingstates": get(onboarding),
-    f"{INSIGHTS}/onboardingstates/{{}}": get(onboarding),
     "subscriptions": get(subscriptions),
     SUBSCRIPTION: get(subscription),
     f"{SUBSCRIPTION}/resourcegroups": get(groups),
@@ -202,5 +164,4 @@ ROUTES = {
     f"{GROUP}/{_PERMISSIONS}": get(permissions),
     f"{WORKSPACE}/{_PERMISSIONS}": get(permissions),
     "tenants": get(tenants),
-    "metadata/endpoints": get(metadata, is_open=True),
 }

@@ -1,6 +1,7 @@
 """
-A certificate authority for one machine, and the leaf it signs for loopback. What strict
-verifiers ask for is there: key identifiers, key usage, critical basic constraints.
+A certificate authority for one machine, and the leaves it signs. What strict verifiers ask
+for is there: key identifiers, key usage, critical basic constraints. Should its key ever be
+stolen, it still vouches for nobody but the hosts that the service stands in for.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from msgspec import Struct
+
+from vedette.service.edge.clouds import HOSTS
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 _YEARS = timedelta(days=3_650)
@@ -39,6 +42,7 @@ def authority(now: datetime) -> Certified:
         _builder(name, name, public, now, _YEARS)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs=True), critical=True)
+        .add_extension(_LIMITS, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
@@ -69,6 +73,16 @@ def leaf(issuer: Certified, now: datetime, names: Sequence[str] = NAMES) -> Cert
         .sign(signer, hashes.SHA256())
     )
     return _certified(certificate, key)
+
+
+def is_limited(made: Certified) -> bool:
+    """Return whether the authority vouches for the service's hosts, all of them and no others."""
+    certificate = x509.load_pem_x509_certificate(made.certificate)
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.NameConstraints)
+    except x509.ExtensionNotFound:
+        return False
+    return found.value == _LIMITS
 
 
 def is_good(made: Certified, issuer: Certified, now: datetime) -> bool:
@@ -124,6 +138,20 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def _subtree(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_network(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+# A name permits what is below it too (RFC 5280, 4.2.1.10).
+_LIMITS = x509.NameConstraints(
+    permitted_subtrees=[_subtree(name) for name in (*NAMES, *sorted(HOSTS))],
+    excluded_subtrees=None,
+)
 
 
 def _certified(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Certified:

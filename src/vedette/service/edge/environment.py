@@ -9,6 +9,7 @@ import re
 import shlex
 import sqlite3
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Any, Literal
 
 from vedette.service.state import cast
@@ -24,19 +25,21 @@ _SECRETS = frozenset({"AZURE_CLIENT_SECRET"})
 
 
 def variables(
-    connection: sqlite3.Connection, url: str, *, authority: str, bundle: str
+    connection: sqlite3.Connection, url: str, *, authority: str, bundle: str, proxy: str = ""
 ) -> dict[str, str]:
     """
     Return the variables that bring clients here: identity, endpoints, and whom to trust.
-    `bundle` holds the system's roots and our authority, for it replaces the former.
+    `bundle` holds the system's roots and our authority, for it replaces the former. Through
+    the `proxy`, if there is one, clients that know only Microsoft's hosts come here too.
     """
-    (secret,) = connection.execute(
-        "SELECT secret FROM app WHERE id = ?", (cast.OPERATOR,)
+    app = cast.operator(connection)
+    secret, home = connection.execute(
+        "SELECT secret, tenant FROM app WHERE id = ?", (app,)
     ).fetchone()
-    first = workspaces(connection)[0]
+    first = next(one for one in workspaces(connection) if one.tenant == home)
     return {
         "AZURE_TENANT_ID": TENANT,
-        "AZURE_CLIENT_ID": cast.OPERATOR,
+        "AZURE_CLIENT_ID": app,
         "AZURE_CLIENT_SECRET": secret,
         "AZURE_AUTHORITY_HOST": url,
         "AZURE_SUBSCRIPTION_ID": first.subscription,
@@ -48,7 +51,22 @@ def variables(
         "VEDETTE_WORKSPACE": first.name,
         "SSL_CERT_FILE": bundle,
         "REQUESTS_CA_BUNDLE": bundle,
+        # where a machine has it set already, curl heeds nothing else
+        "CURL_CA_BUNDLE": bundle,
         "NODE_EXTRA_CA_CERTS": authority,
+        **(_through(proxy) if proxy else {}),
+    }
+
+
+def _through(proxy: str) -> dict[str, str]:
+    # Some programs read the one case, some the other; what was to be reached without a proxy
+    # outside may be a host that is served here.
+    direct = "localhost,127.0.0.1,::1"
+    return {
+        "HTTPS_PROXY": proxy,
+        "https_proxy": proxy,
+        "NO_PROXY": direct,
+        "no_proxy": direct,
     }
 
 
@@ -62,10 +80,24 @@ def within(environ: Mapping[str, str], values: Mapping[str, str]) -> dict[str, s
 
 
 def described(
-    connection: sqlite3.Connection, url: str, *, authority: str, bundle: str, process: int
+    connection: sqlite3.Connection,
+    url: str,
+    *,
+    authority: str,
+    bundle: str,
+    process: int,
+    proxy: str = "",
+    door: str = "",
 ) -> dict[str, Any]:
-    """Return everything about the running service: addresses, ids, secrets, files."""
-    apps = connection.execute("SELECT id, name, object_id, secret FROM app ORDER BY name")
+    """
+    Return everything about the running service: addresses, ids, secrets, files. `door` is
+    where a managed identity asks for its tokens.
+    """
+    tenants = connection.execute("SELECT id, name FROM tenant ORDER BY name")
+    (home,) = connection.execute(
+        "SELECT tenant FROM app WHERE id = ?", (cast.operator(connection),)
+    ).fetchone()
+    told = variables(connection, url, authority=authority, bundle=bundle, proxy=proxy)
     return {
         "vedette": "service/1",
         "process": process,
@@ -73,25 +105,57 @@ def described(
         "arm": url,
         "graph": url,
         "login": url,
-        "tenant": cast.TENANT,
+        **({"proxy": proxy} if proxy else {}),
+        "tenant": home,
+        "tenants": [{"id": one, "name": name} for one, name in tenants],
         "authority": authority,
         "bundle": bundle,
-        "workspaces": [
-            {
-                "name": one.name,
-                "id": one.path,
-                "subscription": one.subscription,
-                "resourceGroup": one.resource_group,
-                "defender": one.defender,
-            }
-            for one in workspaces(connection)
-        ],
-        "applications": [
-            {"name": name, "clientId": app, "objectId": object_id, "secret": secret}
-            for app, name, object_id, secret in apps
-        ],
-        "environment": variables(connection, url, authority=authority, bundle=bundle),
+        "workspaces": _workspaces(connection),
+        "applications": _applications(connection),
+        "control": {"url": f"{url}/_vedette", "key": _kept(connection, "control_key")},
+        "environment": told,
+        **({"managedIdentity": _identity(connection, door)} if door else {}),
     }
+
+
+def _workspaces(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": one.name,
+            "id": one.path,
+            "tenant": one.tenant,
+            "subscription": one.subscription,
+            "resourceGroup": one.resource_group,
+            "defender": one.defender,
+        }
+        for one in workspaces(connection)
+    ]
+
+
+def _applications(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+    apps = connection.execute("SELECT id, name, tenant, object_id, secret FROM app ORDER BY name")
+    return [
+        {"name": name, "clientId": app, "tenant": of, "objectId": one, "secret": secret}
+        for app, name, of, one, secret in apps
+    ]
+
+
+def _identity(connection: sqlite3.Connection, door: str) -> dict[str, str]:
+    """
+    Return the variables that make a client take its machine's own identity: App Service's, and
+    a pod's. They are told apart, not among the others: there a secret is to be used, and some
+    programs would take these first.
+    """
+    return {
+        "IDENTITY_ENDPOINT": f"{door}/msi/token",
+        "IDENTITY_HEADER": _kept(connection, "identity_header"),
+        "AZURE_POD_IDENTITY_AUTHORITY_HOST": door,
+    }
+
+
+def _kept(connection: sqlite3.Connection, name: str) -> str:
+    row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+    return "" if row is None else str(row[0])
 
 
 def spelled(values: Mapping[str, str], shape: Shape = "sh") -> str:
@@ -102,26 +166,38 @@ def spelled(values: Mapping[str, str], shape: Shape = "sh") -> str:
 def _dotenv(name: str, value: str) -> str:
     if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
         return f"{name}={value}"
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = value
+    for plain, spelled_ in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
+        escaped = escaped.replace(plain, spelled_)
     return f'{name}="{escaped}"'
 
 
 def _pwsh(name: str, value: str) -> str:
-    doubled = value.replace("'", "''")
+    # PowerShell takes typographic quotes for quotes.
+    doubled = re.sub("(['\u2018-\u201b])", r"\1\1", value)
     return f"$env:{name} = '{doubled}'"
+
+
+def _github(name: str, value: str) -> str:
+    # https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+    if "\n" not in value and "\r" not in value:
+        return f"{name}={value}"
+    end = f"end_{sha256(value.encode()).hexdigest()}"
+    return f"{name}<<{end}\n{value}\n{end}"
 
 
 def _azdo(name: str, value: str) -> str:
     # https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands
     secret = ";issecret=true" if name in _SECRETS else ""
-    return f"##vso[task.setvariable variable={name}{secret}]{value}"
+    escaped = value.replace("%", "%AZP25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"##vso[task.setvariable variable={name}{secret}]{escaped}"
 
 
 _SHAPES = {
     "sh": lambda name, value: f"export {name}={shlex.quote(value)}",
     "pwsh": _pwsh,
     # For the file that $GITHUB_ENV names.
-    "github": lambda name, value: f"{name}={value}",
+    "github": _github,
     "azdo": _azdo,
     "dotenv": _dotenv,
 }

@@ -1,4 +1,4 @@
-"""The certificates of a world's folder: its own authority, and the service's."""
+"""The certificates of a world's folder: its own authority, the service's, and its hosts'."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from vedette.service.edge.authority import Certified, authority, is_good, leaf
+from vedette.service.edge.authority import (
+    NAMES,
+    Certified,
+    authority,
+    is_good,
+    is_limited,
+    leaf,
+)
 from vedette.service.edge.folder import private
 
 _ROOTS = (
@@ -16,35 +23,51 @@ _ROOTS = (
     "/etc/pki/tls/certs/ca-bundle.crt",
     "/etc/ssl/cert.pem",
 )
+_OWN = "service"
 
 
 class Trust(Struct, frozen=True, kw_only=True):
-    """The files a TLS server needs, and those its clients are told of."""
+    """The files a TLS server needs, and those its clients are told of; all in one folder."""
 
     certificate: Path
-    key: Path
     authority: Path
     bundle: Path
+
+    def server(self, now: datetime, host: str = "") -> ssl.SSLContext:
+        """
+        Return what a TLS server goes by: under its own names, or as one of the clouds' hosts,
+        whose certificate is made where there is none.
+        """
+        folder, named = self.authority.parent, host or _OWN
+        above = _kept(folder, "authority")
+        assert above is not None
+        if host:
+            _leaf(folder, named, (host,), above, now)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(folder / f"{named}.pem", folder / f"{named}.key")
+        return context
 
 
 def trusted(folder: Path, now: datetime) -> Trust:
     """Return certificates for loopback, made anew where there are none or they are worn out."""
     above = _kept(folder, "authority")
-    if above is None or not is_good(above, above, now):
+    if above is None or not is_good(above, above, now) or not is_limited(above):
         above = authority(now)
         _keep(folder, "authority", above)
-    made = _kept(folder, "service")
-    if made is None or not is_good(made, above, now):
-        made = leaf(above, now)
-        _keep(folder, "service", made)
+    _leaf(folder, _OWN, NAMES, above, now)
     bundle = folder / "bundle.pem"
     private(bundle, _roots(bundle) + above.certificate)
     return Trust(
-        certificate=folder / "service.pem",
-        key=folder / "service.key",
-        authority=folder / "authority.pem",
-        bundle=bundle,
+        certificate=folder / f"{_OWN}.pem", authority=folder / "authority.pem", bundle=bundle
     )
+
+
+def _leaf(
+    folder: Path, named: str, names: tuple[str, ...], above: Certified, now: datetime
+) -> None:
+    made = _kept(folder, named)
+    if made is None or not is_good(made, above, now):
+        _keep(folder, named, leaf(above, now, names))
 
 
 def _kept(folder: Path, name: str) -> Certified | None:

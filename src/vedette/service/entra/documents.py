@@ -1,191 +1,155 @@
 """
-Sign-in: the token endpoint for applications, and the documents that clients look for first.
+The documents that clients look for before they sign in: where the endpoints are, which names
+the host has, and the keys that tokens are signed with.
 
-https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
+https://learn.microsoft.com/entra/identity-platform/v2-protocols-oidc
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-import sqlite3
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import urlsplit
 
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
-from vedette.service.caller import Caller, application
-from vedette.service.entra.tokens import LIFETIME, issue, jwks
-from vedette.service.route import Route, get
-from vedette.service.state.cast import DOMAIN
-from vedette.wire.problems import Fault
+from vedette.service.entra.audiences import is_loopback
+from vedette.service.entra.forms import SHARED, home
+from vedette.service.entra.keys import jwks
+from vedette.service.entra.refusals import refused
+from vedette.service.route import get
 
-_STORED = {"cache-control": "no-store, no-cache", "pragma": "no-cache", "expires": "-1"}
+# The names of Microsoft's sign-in hosts as its own answer has them: the one to call, the one
+# that caches are kept under, and all.
+_CLOUDS = (
+    (
+        "login.microsoftonline.com",
+        "login.windows.net",
+        (
+            "login.microsoftonline.com",
+            "login.windows.net",
+            "login.microsoft.com",
+            "sts.windows.net",
+        ),
+    ),
+    (
+        "login.partner.microsoftonline.cn",
+        "login.partner.microsoftonline.cn",
+        ("login.partner.microsoftonline.cn", "login.chinacloudapi.cn"),
+    ),
+    (
+        "login.microsoftonline.us",
+        "login.microsoftonline.us",
+        ("login.microsoftonline.us", "login.usgovcloudapi.net"),
+    ),
+)
+_LOGINS = frozenset(alias for _, _, aliases in _CLOUDS for alias in aliases)
+_AUTHENTICATED = (
+    "client_secret_post",
+    "private_key_jwt",
+    "client_secret_basic",
+)
 
 
-def token(ask: Ask, tenant: str) -> Answer:
-    """Give an application its token, for a secret in the form or in the header."""
-    form = dict(parse_qsl(ask.body.decode(errors="replace"), keep_blank_values=True))
-    home = _tenant(ask.connection, tenant)
-    grant = form.get("grant_type", "")
-    if grant != "client_credentials":
-        raise Fault(
-            400,
-            "unsupported_grant_type",
-            f"AADSTS70003: The app requested an unsupported grant type '{grant}'.",
-        )
-    audience = _audience(form)
-    caller = _signed_in(ask, form, home)
-    return Answer(
-        status=200,
-        document={
-            "token_type": "Bearer",
-            "expires_in": LIFETIME,
-            "ext_expires_in": LIFETIME,
-            "access_token": issue(ask.connection, caller, audience=audience, ask=ask),
-        },
-        headers=_STORED,
-    )
+def discovery(ask: Ask, named: str) -> Answer:
+    """Say where to sign in, built from the address that was asked."""
+    return _described(ask, named, "oauth2/v2.0", "discovery/v2.0/keys", "v2.0")
 
 
-def discovery(ask: Ask, tenant: str) -> Answer:
-    """Say where to sign in, for any tenant; built from the address that was asked."""
-    home = tenant
-    if tenant not in ("adfs", "common", "organizations", "consumers"):
-        home = _tenant(ask.connection, tenant)
-    base = f"{ask.endpoint}/{home}"
+def older_discovery(ask: Ask, named: str) -> Answer:
+    """Say where to sign in with a resource; `adfs` has this document and takes scopes."""
+    if named.lower() == "adfs":
+        return _described(ask, named, "oauth2/v2.0", "discovery/v2.0/keys", "")
+    return _described(ask, named, "oauth2", "discovery/keys", "")
+
+
+def _described(ask: Ask, named: str, endpoints: str, keys: str, issuer: str) -> Answer:
+    word = named.lower()
+    tenant = home(ask.connection, named)
+    shown = word if word in (*SHARED, "adfs") else tenant
+    base = f"{ask.endpoint}/{shown}"
+    # Whose token it is decides who issued it, where the tenant was left open.
+    issued = f"{ask.endpoint}/{{tenantid}}" if word in SHARED else base
     document: dict[str, Any] = {
-        "issuer": f"{base}/v2.0" if tenant != "adfs" else base,
-        "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-        "token_endpoint": f"{base}/oauth2/v2.0/token",
-        "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
-        "jwks_uri": f"{base}/discovery/v2.0/keys",
+        "token_endpoint": f"{base}/{endpoints}/token",
+        "token_endpoint_auth_methods_supported": list(_AUTHENTICATED),
+        "jwks_uri": f"{base}/{keys}",
         "response_modes_supported": ["query", "fragment", "form_post"],
-        "response_types_supported": ["code", "id_token", "code id_token", "token"],
         "subject_types_supported": ["pairwise"],
         "id_token_signing_alg_values_supported": ["RS256"],
+        "response_types_supported": ["code", "id_token", "code id_token", "token"],
         "scopes_supported": ["openid", "profile", "email", "offline_access"],
-        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
-        "grant_types_supported": ["client_credentials"],
+        "grant_types_supported": [
+            "client_credentials",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ],
+        "issuer": f"{issued}/{issuer}".rstrip("/"),
+        "authorization_endpoint": f"{base}/{endpoints}/authorize",
+        "device_authorization_endpoint": f"{base}/{endpoints}/devicecode",
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "nonce", "name", "tid"],
+        "tenant_region_scope": None,
         "cloud_instance_name": ask.endpoint.partition("://")[2],
     }
     return Answer(status=200, document=document)
 
 
 def instance(ask: Ask) -> Answer:
-    """Say that this host is the only one of its cloud."""
-    host = ask.endpoint.partition("://")[2]
+    """
+    Say which names the host of an authority has: Microsoft's as they are, one of this machine
+    its own. A host that is neither is refused.
+    """
+    here = ask.endpoint.partition("://")[2]
+    asked = ask.query.get("authorization_endpoint", f"{ask.endpoint}/common/oauth2/authorize")
+    try:
+        parts = urlsplit(asked)
+        host, name = parts.netloc.lower(), parts.hostname or ""
+    except ValueError as error:
+        raise refused(50049) from error
+    is_own = host == here.lower() or is_loopback(name)
+    if parts.scheme != "https" or not (is_own or name in _LOGINS):
+        raise refused(50049)
+    tenant = parts.path.strip("/").partition("/")[0] or "common"
+    metadata = [
+        {"preferred_network": network, "preferred_cache": cache, "aliases": list(aliases)}
+        for network, cache, aliases in _CLOUDS
+        if {here, host} & {*aliases}
+    ]
+    if is_own and host not in _LOGINS:
+        metadata.append({"preferred_network": host, "preferred_cache": host, "aliases": [host]})
     document = {
-        "tenant_discovery_endpoint": f"{ask.endpoint}/common/v2.0/.well-known/openid-configuration",
+        "tenant_discovery_endpoint": f"https://{host}/{tenant}/v2.0/.well-known/"
+        "openid-configuration",
         "api-version": "1.1",
-        "metadata": [{"preferred_network": host, "preferred_cache": host, "aliases": [host]}],
+        "metadata": metadata,
     }
     return Answer(status=200, document=document)
 
 
-def keys(ask: Ask, tenant: str) -> Answer:
+def keys(ask: Ask, named: str) -> Answer:
     """Give the public keys that tokens are signed with."""
-    if tenant not in ("adfs", "common", "organizations"):
-        _tenant(ask.connection, tenant)
+    home(ask.connection, named)
     return Answer(status=200, document=jwks(ask.connection))
 
 
-def _tenant(connection: sqlite3.Connection, named: str) -> str:
-    if named.lower() in ("common", "organizations", "consumers"):
-        raise Fault(
-            400,
-            "invalid_request",
-            f"AADSTS9001023: The grant type is not supported over the /{named} endpoint."
-            " Use a tenant-specific endpoint.",
-        )
-    # MSAL takes `adfs` as a tenant that needs no instance discovery: the world has only one.
-    if named.lower() in ("adfs", DOMAIN):
-        row = connection.execute("SELECT id FROM tenant LIMIT 1").fetchone()
-    else:
-        row = connection.execute("SELECT id FROM tenant WHERE id = ?", (named.lower(),)).fetchone()
-    if row is None:
-        raise Fault(
-            400,
-            "invalid_request",
-            f"AADSTS90002: Tenant '{named[:100]}' not found. Check to make sure you have the"
-            " correct tenant ID and are signing into the correct cloud.",
-        )
-    return str(row[0])
-
-
-def _audience(form: dict[str, str]) -> str:
-    scope = form.get("scope", "")
-    if not scope and form.get("resource"):
-        return form["resource"]
-    wanted = [part for part in scope.split() if part not in ("openid", "profile", "offline_access")]
-    if not wanted:
-        raise Fault(
-            400,
-            "invalid_request",
-            "AADSTS900144: The request body must contain the following parameter: 'scope'.",
-        )
-    if len(wanted) > 1:
-        raise Fault(400, "invalid_scope", "AADSTS700022: The scope names more than one resource.")
-    if not wanted[0].endswith("/.default"):
-        raise Fault(
-            400,
-            "invalid_scope",
-            f"AADSTS70011: The provided value for scope {wanted[0][:200]} is not valid. Client"
-            " credential flows must have a scope value with /.default suffixed to the resource"
-            " identifier (application ID URI).",
-        )
-    return wanted[0].removesuffix("/.default").rstrip("/")
-
-
-def _signed_in(ask: Ask, form: dict[str, str], tenant: str) -> Caller:
-    named, secret = _named(ask, form)
-    row = ask.connection.execute(
-        "SELECT secret FROM app WHERE id = ? AND tenant = ?", (named, tenant)
-    ).fetchone()
-    caller = application(ask.connection, named)
-    if row is None or caller is None:
-        raise Fault(
-            400,
-            "unauthorized_client",
-            f"AADSTS700016: Application with identifier '{named[:100]}' was not found in the"
-            f" directory '{tenant}'.",
-        )
-    if secret is None:
-        raise Fault(
-            401,
-            "invalid_client",
-            "AADSTS7000218: The request body must contain the following parameter:"
-            " 'client_assertion' or 'client_secret'.",
-        )
-    if not hmac.compare_digest(secret.encode(), str(row[0]).encode()):
-        raise Fault(
-            401,
-            "invalid_client",
-            "AADSTS7000215: Invalid client secret provided. Ensure the secret being sent in the"
-            " request is the client secret value, not the client secret ID, for a secret added"
-            f" to app '{named}'.",
-        )
-    return caller
-
-
-def _named(ask: Ask, form: dict[str, str]) -> tuple[str, str | None]:
-    """Return client id and secret, from the form or from Basic credentials (RFC 6749 2.3.1)."""
-    scheme, _, told = ask.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
-        try:
-            user, _, secret = base64.b64decode(told, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
-            user, secret = "", ""
-        return unquote(user), unquote(secret)
-    return form.get("client_id", ""), form.get("client_secret")
+def realm(ask: Ask, named: str, upn: str) -> Answer:
+    """Say whether somebody signs in here, as MSAL asks before it tries a password."""
+    home(ask.connection, named)
+    row = ask.connection.execute("SELECT 1 FROM principal WHERE upn = ?", (upn,)).fetchone()
+    document = {
+        "ver": "1.0",
+        "account_type": "Managed" if row else "Unknown",
+        "domain_name": upn.rpartition("@")[2][:100],
+        "cloud_instance_name": ask.endpoint.partition("://")[2],
+        "cloud_audience_urn": "urn:federation:MicrosoftOnline",
+    }
+    return Answer(status=200, document=document)
 
 
 ROUTES = {
     "common/discovery/instance": get(instance, "entra", is_open=True),
-    "{}/oauth2/v2.0/token": Route(face="entra", methods={"POST": token}, is_open=True),
-    "{}/oauth2/token": Route(face="entra", methods={"POST": token}, is_open=True),
     "{}/v2.0/.well-known/openid-configuration": get(discovery, "entra", is_open=True),
-    "{}/.well-known/openid-configuration": get(discovery, "entra", is_open=True),
+    "{}/.well-known/openid-configuration": get(older_discovery, "entra", is_open=True),
     "{}/discovery/v2.0/keys": get(keys, "entra", is_open=True),
+    "{}/discovery/keys": get(keys, "entra", is_open=True),
+    "{}/userrealm/{}": get(realm, "entra", is_open=True),
 }

@@ -1,12 +1,15 @@
 """
-Tokens: signed with a key that is made when the first one is asked for, and verified before
-anything is done in their bearer's name. What needs cryptography is imported only then.
+Tokens: what is signed for whom, and verified before anything is done in its bearer's name.
+
+https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference
 """
 
 from __future__ import annotations
 
+import base64
 import sqlite3
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -14,20 +17,27 @@ from msgspec import Struct
 
 from vedette.service.ask import Ask
 from vedette.service.caller import Caller
-from vedette.service.state.cast import id_of
+from vedette.service.entra import keys
+from vedette.service.entra.audiences import api_of
+from vedette.service.entra.forms import Claimed
+from vedette.service.state.cast import operator
 from vedette.wire.problems import Fault
 
-LIFETIME = 3599
+LIFETIME = 3_599
+"""Seconds that a token lasts unless the world is told otherwise."""
+REFRESHED = 90 * 86_400
+"""Seconds that a refresh token lasts."""
+_REFRESH = "refresh"
+_SKEW = 300
 _REMEMBERED = 1_000
-Face = Literal["arm", "graph", "entra"]
-
-# A token for the one does not open the other. Any audience nobody knows opens both: clients
-# ask for the local service's own address (`facts` of the SDKs: localhost with or without port).
-_FOREIGN: Mapping[Face, tuple[str, ...]] = {
-    "arm": ("https://graph.microsoft.com", "00000003-0000-0000-c000-000000000000"),
-    "graph": ("https://management.azure.com", "https://management.core.windows.net"),
-    "entra": (),
-}
+_LONGEST = 16_384
+_CAPABLE = "cp1"
+"""What a client says that can answer a claims challenge."""
+_REVOKED = (
+    "Continuous access evaluation resulted in challenge with result: InteractionRequired and"
+    " code: TokenIssuedBeforeRevocationTimestamp"
+)
+Face = Literal["arm", "graph", "entra", "logs", "defender"]
 
 
 class Verified(Struct, frozen=True, kw_only=True):
@@ -39,29 +49,90 @@ class Verified(Struct, frozen=True, kw_only=True):
     ends: int
 
 
-def issue(connection: sqlite3.Connection, caller: Caller, *, audience: str, ask: Ask) -> str:
-    """Return a token for the caller, good for `LIFETIME` seconds."""
-    import jwt  # noqa: PLC0415  # only who signs in pays for cryptography
+class Refresh(Struct, frozen=True, kw_only=True):
+    """What a refresh token says: who let which application do what, and when."""
 
-    kid, pem = _key(connection)
-    begins = int(ask.now.timestamp())
-    claims = {
+    app: str
+    tenant: str
+    person: str
+    scope: str
+    begins: int
+    ends: int
+
+
+def issue(
+    ask: Ask, caller: Caller, *, audience: str, app: str, claimed: Claimed | None = None
+) -> str:
+    """
+    Return an access token for the caller, given to the application of this id; it lasts as
+    long as the world's tokens do.
+    """
+    asked = claimed or Claimed()
+    # Who asks just after all tokens were refused gets one that holds.
+    begins = max(int(ask.now.timestamp()), ask.settings.tokens_from)
+    claims: dict[str, Any] = {
         "aud": audience,
         "iss": f"https://sts.windows.net/{caller.tenant}/",
         "iat": begins,
         "nbf": begins,
-        "exp": begins + LIFETIME + 1,
-        "appid": caller.client_id,
-        "app_displayname": caller.name,
+        "exp": begins + ask.settings.token_life + 1,
+        "appid": app,
         "idtyp": caller.kind,
         "oid": caller.object_id,
         "sub": caller.object_id,
         "tid": caller.tenant,
-        "roles": list(caller.roles),
         "uti": ask.request,
         "ver": "1.0",
     }
-    return jwt.encode(claims, pem, algorithm="RS256", headers={"kid": kid})
+    if caller.kind == "app":
+        claims |= {"app_displayname": caller.name, "roles": list(caller.roles)}
+    else:
+        claims |= {"name": caller.name, "upn": caller.upn, "scp": " ".join(caller.scopes)}
+    if asked.capabilities:
+        claims["xms_cc"] = list(asked.capabilities)
+    if asked.met:
+        claims["acrs"] = list(asked.met)
+    return keys.signed(ask.connection, claims)
+
+
+def identity(ask: Ask, caller: Caller, *, app: str, nonce: str | None = None) -> str:
+    """Return an id token, by which the application knows who signed in."""
+    begins = int(ask.now.timestamp())
+    claims = {
+        "aud": app,
+        "iss": f"{ask.endpoint}/{caller.tenant}/v2.0",
+        "iat": begins,
+        "nbf": begins,
+        "exp": begins + LIFETIME + 1,
+        "name": caller.name,
+        "oid": caller.object_id,
+        "preferred_username": caller.upn,
+        "sub": caller.object_id,
+        "tid": caller.tenant,
+        "uti": ask.request,
+        "ver": "2.0",
+        **({"nonce": nonce} if nonce else {}),
+    }
+    return keys.signed(ask.connection, claims)
+
+
+def refresh(ask: Ask, caller: Caller, *, app: str, scope: str) -> str:
+    """Return a refresh token; like Entra's, the one it came from stays good until it ends."""
+    begins = max(int(ask.now.timestamp()), ask.settings.tokens_from)
+    told = Refresh(
+        app=app,
+        tenant=caller.tenant,
+        person=caller.object_id,
+        scope=scope,
+        begins=begins,
+        ends=begins + REFRESHED,
+    )
+    return keys.signed(ask.connection, msgspec.to_builtins(told) | {"uti": ask.request}, _REFRESH)
+
+
+def refreshing(ask: Ask, token: str) -> Refresh:
+    """Return what a refresh token says; `ValueError` if it is none of this world's."""
+    return msgspec.convert(keys.opened(ask.connection, token, _REFRESH), Refresh)
 
 
 def verified(
@@ -69,9 +140,9 @@ def verified(
 ) -> Caller:
     """Return who the Authorization header says is calling, or refuse with 401."""
     scheme, _, token = ask.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise _missing(face, ask)
     token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise _missing(face, ask)
     found = remembered.get(token)
     if found is None:
         found = _verify(connection, token, face, ask)
@@ -79,102 +150,88 @@ def verified(
             remembered.clear()
         remembered[token] = found
     at = int(ask.now.timestamp())
-    if not found.begins - 300 <= at < found.ends:
+    if not found.begins - _SKEW <= at < found.ends:
         raise _expired(face, ask, found.ends)
-    if found.audience.rstrip("/") in _FOREIGN[face]:
-        raise _refused(face, ask, "InvalidAuthenticationTokenAudience", _AUDIENCE[face])
+    if found.begins < ask.settings.tokens_from:
+        if _CAPABLE in found.caller.capabilities:
+            raise challenge(ask, face, str(ask.settings.tokens_from))
+        raise _expired(face, ask, found.begins)
+    api = api_of(found.audience)
+    if api not in (None, face) and face != "entra":
+        raise _refused(face, ask, "InvalidAuthenticationTokenAudience", _audience(face))
     return found.caller
 
 
-def jwks(connection: sqlite3.Connection) -> dict[str, Any]:
-    """Return the public keys, as `jwks_uri` serves them; none before the first token."""
-    rows = connection.execute("SELECT kid, pem FROM signing").fetchall()
-    if not rows:
-        return {"keys": []}
-    from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415  # as above
+def challenge(ask: Ask, face: Face, value: str | None = None) -> Fault:
+    """
+    Return the refusal that asks for a token with another claim: one that is good from `value`
+    on, in seconds since 1970 (left out: now). A token whose request repeated the claims has
+    met it (`has_met`). To be sent only to a caller who `can_answer`.
 
-    keys = []
-    for kid, pem in rows:
-        public = RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(pem)
-        told = msgspec.json.decode(RSAAlgorithm.to_jwk(_public(public)))
-        shown = {name: told[name] for name in ("kty", "n", "e")}
-        keys.append({**shown, "use": "sig", "alg": "RS256", "kid": kid})
-    return {"keys": keys}
-
-
-def _public(key: Any) -> Any:
-    return key.public_key() if hasattr(key, "public_key") else key
-
-
-def _key(connection: sqlite3.Connection) -> tuple[str, bytes]:
-    row = connection.execute("SELECT kid, pem FROM signing LIMIT 1").fetchone()
-    if row is not None:
-        return row[0], row[1]
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415  # as above
-    from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415  # as above
-
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = made.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+    https://learn.microsoft.com/entra/identity-platform/claims-challenge
+    """
+    wanted = value or str(int(ask.now.timestamp()))
+    asked = {"access_token": {"nbf": {"essential": True, "value": wanted}}}
+    told = base64.b64encode(msgspec.json.encode(asked)).decode()
+    why = _REVOKED if face == "graph" else "User session has been revoked."
+    header = (
+        f'Bearer realm="", authorization_uri="{ask.endpoint}/common/oauth2/authorize",'
+        f' error="insufficient_claims", error_description="{why}", claims="{told}"'
     )
-    kid = id_of("key", pem.hex())
-    connection.execute("INSERT INTO signing (kid, pem) VALUES (?, ?)", (kid, pem))
-    return kid, pem
+    return Fault(401, "InvalidAuthenticationToken", why, {"www-authenticate": header})
+
+
+def can_answer(caller: Caller) -> bool:
+    """Return whether the caller's client said that it answers claims challenges."""
+    return _CAPABLE in caller.capabilities
+
+
+def has_met(caller: Caller, value: str) -> bool:
+    """Return whether the caller's token was asked for with this value of a challenge."""
+    return value in caller.met
 
 
 def _verify(connection: sqlite3.Connection, token: str, face: Face, ask: Ask) -> Verified:
-    import jwt  # noqa: PLC0415  # as above
-    from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415  # as above
-
     try:
-        kid = jwt.get_unverified_header(token)["kid"]
-        row = connection.execute("SELECT pem FROM signing WHERE kid = ?", (kid,)).fetchone()
-        # A key nobody knows leaves no row to take the first of: refused like a bad signature.
-        key = _public(RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(row[0]))
-        # Times are compared with the service's clock, audiences with leniency: see `verified`.
-        claims = jwt.decode(token, key, algorithms=["RS256"], options=_UNCHECKED)
-        return _claimed(connection, claims)
-    except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
-        raise _refused(face, ask, "InvalidAuthenticationToken", _INVALID[face]) from error
-
-
-_UNCHECKED: Any = {
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-    "verify_aud": False,
-}
-_INVALID = {
-    "entra": "The access token is invalid.",
-    "arm": "The access token is invalid.",
-    "graph": "Access token validation failure.",
-}
-_AUDIENCE = {
-    "entra": "The access token is invalid.",
-    "arm": "The access token has been obtained for wrong audience or resource.",
-    "graph": "Access token validation failure. Invalid audience.",
-}
+        return _claimed(connection, keys.opened(connection, token[:_LONGEST]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _refused(face, ask, "InvalidAuthenticationToken", _invalid(face)) from error
 
 
 def _claimed(connection: sqlite3.Connection, claims: Mapping[str, Any]) -> Verified:
-    tenant = claims["tid"]
+    """Return what an access token says; any other kind of token lacks a claim."""
+    tenant, kind = claims["tid"], claims["idtyp"]
     if connection.execute("SELECT 1 FROM tenant WHERE id = ?", (tenant,)).fetchone() is None:
         raise ValueError(tenant)
+    is_app = kind == "app"
+    caller = Caller(
+        object_id=claims["oid"],
+        tenant=tenant,
+        name=claims["app_displayname"] if is_app else claims["name"],
+        client_id=claims["appid"] if is_app else None,
+        upn=None if is_app else claims["upn"],
+        roles=tuple(claims["roles"]) if is_app else (),
+        scopes=() if is_app else tuple(claims["scp"].split()),
+        kind=kind,
+        capabilities=tuple(claims.get("xms_cc", ())),
+        met=tuple(claims.get("acrs", ())),
+    )
     return Verified(
-        caller=Caller(
-            object_id=claims["oid"],
-            tenant=tenant,
-            name=claims["app_displayname"],
-            client_id=claims["appid"],
-            roles=tuple(claims["roles"]),
-            kind=claims["idtyp"],
-        ),
+        caller=caller,
         audience=str(claims["aud"]),
         begins=int(claims["nbf"]),
         ends=int(claims["exp"]),
     )
+
+
+def _invalid(face: Face) -> str:
+    return "Access token validation failure." if face == "graph" else "The access token is invalid."
+
+
+def _audience(face: Face) -> str:
+    if face == "graph":
+        return "Access token validation failure. Invalid audience."
+    return "The access token has been obtained for wrong audience or resource."
 
 
 def _missing(face: Face, ask: Ask) -> Fault:
@@ -202,19 +259,28 @@ def _expired(face: Face, ask: Ask, ends: int) -> Fault:
 
 
 def _american(seconds: int) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415  # for refusals only
-
     at = datetime.fromtimestamp(seconds, UTC)
     return f"{at.month}/{at.day}/{at.year} {at.hour % 12 or 12}:{at:%M:%S %p}"
 
 
 def _refused(face: Face, ask: Ask, code: str, message: str) -> Fault:
-    row = ask.connection.execute("SELECT id FROM tenant LIMIT 1").fetchone()
-    tenant = row[0] if row else "common"
-    challenge = (
-        f'Bearer authorization_uri="{ask.endpoint}/{tenant}", error="invalid_token",'
+    header = (
+        f'Bearer authorization_uri="{ask.endpoint}/{_home(ask)}", error="invalid_token",'
         f' error_description="{message}"'
     )
     if face == "graph":
-        challenge = f'Bearer realm="", authorization_uri="{ask.endpoint}/common/oauth2/authorize"'
-    return Fault(401, code, message, {"www-authenticate": challenge})
+        header = f'Bearer realm="", authorization_uri="{ask.endpoint}/common/oauth2/authorize"'
+    # The API of logs answers 403 to a token that is wrong, 401 only where there is none.
+    status = 403 if face == "logs" and code != "AuthenticationFailed" else 401
+    return Fault(status, code, message, {"www-authenticate": header})
+
+
+def _home(ask: Ask) -> str:
+    """Return the tenant to sign in to: that of the subscription asked for, or the operator's."""
+    at = ask.path[1] if len(ask.path) > 1 and ask.path[0].lower() == "subscriptions" else ""
+    row = ask.connection.execute(
+        "SELECT tenant, 0 FROM subscription WHERE id = ? UNION ALL"
+        " SELECT tenant, 1 FROM app WHERE id = ? ORDER BY 2",
+        (at, operator(ask.connection)),
+    ).fetchone()
+    return str(row[0]) if row else "common"

@@ -5,109 +5,98 @@ Defender has, in its words. Nothing guards a write here: the last one wins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
 
-from vedette.model import Incident, Owner
+from vedette.model import Incident, Owner, Status
 from vedette.service import paging
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
-from vedette.service.listing import Asked, asked
+from vedette.service.graph import enter, spelling
+from vedette.service.listing import LINK_KEY, asked, counted, page
 from vedette.service.route import Route, get
 from vedette.service.state.cast import id_of
-from vedette.service.state.records import Author, Kept, Records, taken
+from vedette.service.state.records import Kept, Records
 from vedette.wire import graph
 from vedette.wire.bodies import graph_body
-from vedette.wire.dialect import Place
 from vedette.wire.problems import Fault
 
 MOST = 50
 DEFAULT_TOP = 50
 """Without $top: nowhere written down, so the most there may be."""
-LINK_KEY = "$skiptoken"
-"""What a nextLink goes on by: not established either; a key holds still where $skip would not."""
 MOST_COMMENTS = 100
 
-_READ = ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All")
-_WRITE = ("SecurityIncident.ReadWrite.All",)
-_APP = "API-App:"
+READ = ("SecurityIncident.Read.All", "SecurityIncident.ReadWrite.All")
+WRITE = ("SecurityIncident.ReadWrite.All",)
 
 
 def listed(ask: Ask, version: str) -> Answer:
-    """Return a page, newest first unless asked otherwise."""
-    _allowed(ask, _READ)
-    _unexpanded(ask)
-    top = paging.number(ask, "$top", otherwise=DEFAULT_TOP, face="graph")
-    if top > MOST:
-        raise Fault(
-            400,
-            "",
-            "The query specified in the URI is not valid. The limit of"
-            f" '{MOST}' for Top query has been exceeded. The value from the incoming request is"
-            f" '{top}'.",
-        )
-    records, here, wanted = _records(ask), _place(ask, version), asked(ask, "defender")
-    found = records.listed(
-        ask.caller.tenant,
-        order=wanted.order,
-        after=paging.key(ask, LINK_KEY),
-        where=wanted.where,
-    )
-    for _ in range(paging.number(ask, "$skip", otherwise=0, face="graph")):
-        if not any(wanted.holds is None or wanted.holds(kept) for kept, _ in found):
-            break
-    page, last = taken(found, top, wanted.holds)
-    link = None
-    if last is not None:
-        names = ("$top", "$filter", "$orderby", "$select", "$count")
-        base = f"{ask.endpoint}/{version}/security/incidents"
-        link = paging.link(base, ask, names, (LINK_KEY, paging.token(last)), readable="/():,'$")
-    documents = [_selected(ask, _spelled(records, kept, here)) for kept in page]
+    """Return a page, newest first unless asked otherwise; alerts are read only if expanded."""
+    enter.allowed(ask, READ)
+    alerts = enter.alerts(ask) if enter.expanded(ask) else None
+    records, here = enter.records(ask), enter.place(ask, version)
+    top = asked_top(ask, MOST, DEFAULT_TOP)
+    wanted = asked(ask, "defender")
+    every = partial(records.listed, ask.caller.tenant, order=wanted.order, where=wanted.where)
+    found = every(after=paging.key(ask, LINK_KEY))
+    kepts, link = page(ask, found, top, wanted, f"/{version}/security/incidents")
+    documents = [
+        enter.selected(ask, spelling.incident(ask, records, kept, here, alerts)) for kept in kepts
+    ]
+    count = counted(ask, every, wanted)
     return Answer(
-        status=200, document=graph.listed(documents, here, link, _count(ask, records, wanted))
+        status=200,
+        document=graph.listed(documents, here, link, count, expanded=alerts is not None),
+        headers=enter.preferred(ask),
     )
 
 
 def read(ask: Ask, version: str, id: str) -> Answer:
     """Return one; a merged incident is still there, and says where it went."""
-    _allowed(ask, _READ)
-    _unexpanded(ask)
-    records, here = _records(ask), _place(ask, version)
-    document = _selected(ask, _spelled(records, _kept(ask, records, id), here))
-    return Answer(status=200, document=graph.single(document, here))
+    enter.allowed(ask, READ)
+    alerts = enter.alerts(ask) if enter.expanded(ask) else None
+    records, here = enter.records(ask), enter.place(ask, version)
+    kept = kept_incident(ask, records, id)
+    document = enter.selected(ask, spelling.incident(ask, records, kept, here, alerts))
+    return Answer(
+        status=200,
+        document=graph.single(document, here, expanded=alerts is not None),
+        headers=enter.preferred(ask),
+    )
 
 
 def patch(ask: Ask, version: str, id: str) -> Answer:
     """Change what is named; Sentinel has it at once."""
-    _allowed(ask, _WRITE)
-    records, here = _records(ask), _place(ask, version)
-    kept = _kept(ask, records, id)
-    after = _resolved(ask, kept.incident, graph.heard(graph_body(ask.body), kept.incident))
-    saved = records.save(kept, after)
-    return Answer(status=200, document=graph.single(_spelled(records, saved, here), here))
+    enter.allowed(ask, WRITE)
+    records, here = enter.records(ask), enter.place(ask, version)
+    saved = changed(ask, records, kept_incident(ask, records, id), graph_body(ask.body))
+    return Answer(
+        status=200,
+        document=graph.single(spelling.incident(ask, records, saved, here), here),
+        headers=enter.preferred(ask),
+    )
+
+
+def changed(ask: Ask, records: Records, kept: Kept, document: dict[str, Any]) -> Kept:
+    """Return the incident after a PATCH in Graph's words, kept as its next version."""
+    after = _resolved(ask, kept.incident, graph.heard(document, kept.incident))
+    if kept.redirect is not None:
+        # It answers as its own record and can be written, but never opens again.
+        after = replace(after, status=Status.CLOSED.value)
+    return records.save(kept, after)
 
 
 def comment(ask: Ask, version: str, id: str) -> Answer:
     """Add a comment, every time it is asked; the answer is all comments there are."""
-    _allowed(ask, _WRITE)
-    records, here = _records(ask), _place(ask, version)
-    kept = _kept(ask, records, id)
-    message = graph.heard_comment(graph_body(ask.body))
-    if (kept.incident.comments or 0) >= MOST_COMMENTS:
-        raise Fault(400, "BadRequest", f"An incident has at most {MOST_COMMENTS} comments.")
-    author = Author(object_id=ask.caller.object_id, name=records.who, upn=ask.caller.upn)
-    # Nobody names a comment here: its id is that of the incident's version it made.
-    name = id_of("comment", kept.incident.id, kept.incident.etag)
-    made = records.put_comment(kept, name, message, author)
-    said = [
-        # A fresh comment shows its application's bare name; later reads show the prefix.
-        spelled | ({"createdByDisplayName": ask.caller.name} if one == made else {})
-        for one, spelled in zip(
-            records.comments(kept), _comments(records, kept, anyway=True), strict=True
-        )
-    ]
+    enter.allowed(ask, WRITE)
+    records, here = enter.records(ask), enter.place(ask, version)
+    kept = kept_incident(ask, records, id)
+    made = commented(ask, records, kept, graph.heard_comment(graph_body(ask.body)))
+    said = spelling.comments(records, kept, anyway=True)
+    # A fresh comment shows its application's bare name; later reads show the prefix.
+    said[-1] |= {"createdByDisplayName": ask.caller.name} if made else {}
     return Answer(
         status=200,
         document=graph.comments_listed(said, here, id),
@@ -115,41 +104,32 @@ def comment(ask: Ask, version: str, id: str) -> Answer:
     )
 
 
-# ---- inside
+def commented(ask: Ask, records: Records, kept: Kept, message: str) -> bool:
+    """Add a comment in the caller's name; return whether that is an application."""
+    if (kept.incident.comments or 0) >= MOST_COMMENTS:
+        raise Fault(400, "BadRequest", f"An incident has at most {MOST_COMMENTS} comments.")
+    # Nobody names a comment here: its id is that of the incident's version it made.
+    name = id_of("comment", kept.incident.id, kept.incident.etag)
+    records.put_comment(kept, name, message, enter.author(ask))
+    return ask.caller.kind == "app"
 
 
-def _records(ask: Ask) -> Records:
-    caller = ask.caller
-    who = caller.upn or caller.name if caller.kind == "user" else f"{_APP}{caller.name}"
-    return Records(ask.connection, at=ask.at, who=who, dialect="defender", request=ask.request)
+def asked_top(ask: Ask, most: int, otherwise: int) -> int:
+    """Return `$top`, or refuse it in the validator's words where it is more than `most`."""
+    top = paging.number(ask, "$top", otherwise=otherwise, face="graph")
+    if top > most:
+        raise Fault(
+            400,
+            "",
+            "The query specified in the URI is not valid. The limit of"
+            f" '{most}' for Top query has been exceeded. The value from the incoming request is"
+            f" '{top}'.",
+        )
+    return top
 
 
-def _place(ask: Ask, version: str) -> Place:
-    return Place(
-        endpoint=ask.endpoint,
-        path=f"/{version}",
-        name="defender",
-        tenant_id=ask.caller.tenant,
-    )
-
-
-def _allowed(ask: Ask, roles: tuple[str, ...]) -> None:
-    if {*roles} & {*ask.caller.roles}:
-        return
-    raise Fault(
-        403,
-        "Forbidden",
-        f"Missing application roles. API required roles: {','.join(roles)},"
-        f" application roles: {','.join(ask.caller.roles)}.",
-    )
-
-
-def _unexpanded(ask: Ask) -> None:
-    if ask.query.get("$expand"):
-        raise Fault(400, "BadRequest", "This service keeps no alerts that could be expanded.")
-
-
-def _kept(ask: Ask, records: Records, id: str) -> Kept:
+def kept_incident(ask: Ask, records: Records, id: str) -> Kept:
+    """Return the incident with this number, or refuse."""
     kept = None
     if id.isascii() and id.isdigit() and len(id) <= 18:
         kept = records.on_defender(ask.caller.tenant, int(id))
@@ -157,39 +137,6 @@ def _kept(ask: Ask, records: Records, id: str) -> Kept:
         # No 404 of incidents was ever published; incident tasks have this one.
         raise Fault(404, "NotFound", f"incidentId {id[:100]} not found")
     return kept
-
-
-def _spelled(records: Records, kept: Kept, place: Place) -> dict[str, Any]:
-    return graph.spell(
-        kept.incident,
-        place,
-        id=str(kept.xdr),
-        redirect=None if kept.redirect is None else str(kept.redirect),
-        comments=_comments(records, kept),
-    )
-
-
-def _comments(records: Records, kept: Kept, *, anyway: bool = False) -> list[dict[str, Any]]:
-    if not kept.incident.comments and not anyway:
-        return []
-    return [
-        graph.spell_comment(one.message, one.author.name, one.created)
-        for one in records.comments(kept)
-    ]
-
-
-def _selected(ask: Ask, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    wanted = {name.strip().lower() for name in ask.query.get("$select", "").split(",")} - {""}
-    if not wanted:
-        return document
-    return {name: value for name, value in document.items() if name.lower() in wanted}
-
-
-def _count(ask: Ask, records: Records, wanted: Asked) -> int | None:
-    if ask.query.get("$count", "").lower() != "true":
-        return None
-    every = records.listed(ask.caller.tenant, order=wanted.order, where=wanted.where)
-    return sum(1 for kept, _ in every if wanted.holds is None or wanted.holds(kept))
 
 
 def _resolved(ask: Ask, before: Incident, after: Incident) -> Incident:

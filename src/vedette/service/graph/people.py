@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from vedette.service import paging
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
 from vedette.service.route import get
@@ -36,6 +37,7 @@ _TERM = re.compile(
     r"|startswith\(\s*(?P<of>\w+)\s*,\s*'(?P<start>(?:[^']|'')*)'\s*\))\s*",
     re.IGNORECASE,
 )
+_SEARCH = re.compile(r'"(?P<field>\w+):(?P<text>[^"]{1,200})"', re.ASCII)
 _JOIN = re.compile(r"(and|or)\b", re.IGNORECASE)
 
 
@@ -62,11 +64,12 @@ def some(ask: Ask, version: str, kind: str) -> Answer:
     """Return the users or groups that a filter of `eq` and `startswith` leaves, by name."""
     kind = _allowed(ask, kind)
     where, arguments = _where(ask.query.get("$filter", ""))
+    sought, words = _sought(ask)
     rows = ask.connection.execute(
         # `where` is made of column names from the table above, and of question marks.
         "SELECT id, name, upn, email, title FROM principal"  # noqa: S608  # as said above
-        f" WHERE kind = ? AND tenant = ? AND ({where}) ORDER BY name",
-        (_KINDS[kind], ask.caller.tenant, *arguments),
+        f" WHERE kind = ? AND tenant = ? AND ({where}) AND {sought} ORDER BY name",
+        (_KINDS[kind], ask.caller.tenant, *arguments, *words),
     ).fetchall()
     top, skip = _number(ask, "$top", 100), _number(ask, "$skiptoken", 0)
     document: dict[str, Any] = {
@@ -75,9 +78,9 @@ def some(ask: Ask, version: str, kind: str) -> Answer:
     if ask.query.get("$count", "").lower() == "true":
         document["@odata.count"] = len(rows)
     if skip + top < len(rows):
-        document["@odata.nextLink"] = f"{ask.url}?$top={top}&$skiptoken={skip + top}"
-        if ask.query.get("$filter"):
-            document["@odata.nextLink"] += f"&$filter={ask.query['$filter']}"
+        names = ("$top", "$filter", "$search", "$select", "$count")
+        tail = ("$skiptoken", str(skip + top))
+        document["@odata.nextLink"] = paging.link(ask.url, ask, names, tail, readable="/():,'$")
     document["value"] = [_spelled(ask, kind, row) for row in rows[skip : skip + top]]
     return Answer(status=200, document=document)
 
@@ -153,6 +156,26 @@ def _where(text: str) -> tuple[str, list[str]]:
             raise Fault(400, "Request_UnsupportedQuery", "Invalid filter clause")
         parts.append(join[1].upper())
         at = join.end()
+
+
+def _sought(ask: Ask) -> tuple[str, list[str]]:
+    """Return a `$search` for one word in one property as SQL with its arguments."""
+    text = ask.query.get("$search", "").strip()
+    if not text:
+        return "1", []
+    if ask.headers.get("consistencylevel", "").lower() != "eventual":
+        # https://learn.microsoft.com/graph/aad-advanced-queries: the service's own words.
+        raise Fault(
+            400,
+            "Request_UnsupportedQuery",
+            "Request with $search query parameter only works through MSGraph with a special"
+            " request header: 'ConsistencyLevel: eventual'",
+        )
+    found = _SEARCH.fullmatch(text)
+    column = _FIELDS.get(found["field"].lower()) if found else None
+    if found is None or column is None:
+        raise Fault(400, "Request_UnsupportedQuery", "Invalid search clause")
+    return f"instr(lower({column}), ?) > 0", [found["text"].lower()]
 
 
 def _number(ask: Ask, name: str, otherwise: int) -> int:

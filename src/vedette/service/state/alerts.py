@@ -6,7 +6,7 @@ An alert belongs to one incident; merging and moving changes which.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from vedette.service.state.log import Change, latest, note
 from vedette.service.state.moments import TICKS, moment, ticks
-from vedette.service.state.records import Kept
+from vedette.service.state.records import Kept, Order, Workspace
 
 _encode = msgspec.json.Encoder().encode
 
@@ -90,6 +90,7 @@ class KeptAlert(Struct, frozen=True, kw_only=True):
 
 _decode = msgspec.json.Decoder(Alert).decode
 _ALERT = "serial, tenant, incident, record"
+NEWEST = Order()
 
 
 class Alerts:
@@ -126,17 +127,39 @@ class Alerts:
         ).fetchone()
         return None if row is None else _kept(row)
 
+    def named(self, workspace: Workspace, id: str) -> KeptAlert | None:
+        """Return the alert of a workspace with this GUID, also one that no incident has."""
+        row = self.connection.execute(
+            f"SELECT {_ALERT} FROM alert WHERE tenant = ? AND name = ? AND (incident = ?"  # noqa: S608 - constants
+            " OR EXISTS (SELECT 1 FROM incident i WHERE i.serial = incident AND i.workspace = ?))",
+            (workspace.tenant, id, -workspace.serial, workspace.serial),
+        ).fetchone()
+        return None if row is None else _kept(row)
+
     def listed(
-        self, tenant: str, *, after: tuple[int, int] | None = None
-    ) -> Iterator[tuple[KeptAlert, tuple[int, int]]]:
-        """Give what the tenant's Defender has, newest first, each with the key to go on from."""
+        self,
+        tenant: str,
+        *,
+        order: Order = NEWEST,
+        after: tuple[str | int, int] | None = None,
+        where: tuple[str, Sequence[object]] = ("", ()),
+    ) -> Iterator[tuple[KeptAlert, tuple[str | int, int]]]:
+        """
+        Give what the tenant's Defender has, newest first unless told otherwise, each with the
+        key to go on from. `where` is SQL about created and modified that narrows them.
+        """
+        column = "modified" if order.column == "modified" else "created"
+        sign, way = ("<", "DESC") if order.descending else (">", "ASC")
+        narrowed = f" AND {where[0]}" if where[0] else ""
+        begun = f" AND ({column}, serial) {sign} (?, ?)" if after else ""
+        # Nothing of the caller's is in this text: columns and signs come from above.
         rows = self.connection.execute(
-            f"SELECT created, {_ALERT} FROM alert WHERE tenant = ? AND xdr IS NOT NULL"  # noqa: S608 - constants
-            " AND (created, serial) < (?, ?) ORDER BY created DESC, serial DESC",
-            (tenant, *(after or (2**62, 0))),
+            f"SELECT {column}, {_ALERT} FROM alert WHERE tenant = ? AND xdr IS NOT NULL{begun}"  # noqa: S608  # as said above
+            f"{narrowed} ORDER BY {column} {way}, serial {way}",
+            (tenant, *(after or ()), *where[1]),
         )
-        for created, *row in rows:
-            yield _kept(row), (created, row[0])
+        for key, *row in rows:
+            yield _kept(row), (key, row[0])
 
     def entities(self, incident: Kept, delay: float = 0.0) -> tuple[Entity, ...]:
         """
@@ -182,6 +205,17 @@ class Alerts:
         moved = {"incident": to.incident.id}
         self._note("move", self._workspace(kept), kept.alert.id, None, moved)
         return replace(kept, incident=to.serial)
+
+    def part(self, kept: KeptAlert, workspace: Workspace) -> KeptAlert:
+        """
+        Let an alert belong to no incident. It stays with its workspace, which stands in the
+        incident's place with a minus before its serial.
+        """
+        self.connection.execute(
+            "UPDATE alert SET incident = ? WHERE serial = ?", (-workspace.serial, kept.serial)
+        )
+        self._note("move", workspace.serial, kept.alert.id, None, {"incident": None})
+        return replace(kept, incident=-workspace.serial)
 
     def _workspace(self, kept: KeptAlert) -> int:
         found = self.connection.execute(

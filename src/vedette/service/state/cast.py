@@ -6,12 +6,21 @@ applications. Everything here has the same id in every world.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from hashlib import sha256
 from uuid import UUID, uuid5
 
 import msgspec
 
-from vedette.service.state.roles import CONTRIBUTOR, READER, assign
+from vedette.service.state.roles import (
+    CONTRIBUTOR,
+    PLAYBOOK_OPERATOR,
+    READER,
+    RESPONDER,
+    Role,
+    assign,
+)
+from vedette.service.state.secrets import DEVICES, IDENTITY, kept_secret
 
 WORLD = UUID("6f0a1d52-93c4-5e0b-8a57-6a1b1f0c2d3e")
 DOMAIN = "contoso.example"
@@ -40,6 +49,20 @@ PEOPLE = (
     ("jonas", "Jonas Becker", "Automation Engineer"),
     ("kemal", "Kemal Şahin", "SOC Manager"),
 )
+_MAY: Mapping[str, tuple[Role, ...]] = {
+    "linda": (RESPONDER,),
+    "amir": (RESPONDER,),
+    "beatriz": (RESPONDER,),
+    "chen": (CONTRIBUTOR,),
+    "dana": (CONTRIBUTOR,),
+    "erik": (RESPONDER,),
+    "farah": (RESPONDER, PLAYBOOK_OPERATOR),
+    "grace": (RESPONDER,),
+    "hugo": (READER,),
+    "ines": (RESPONDER,),
+    "jonas": (CONTRIBUTOR, PLAYBOOK_OPERATOR),
+    "kemal": (READER,),
+}
 GROUPS = (("soc-tier1", "SOC Tier 1"), ("soc-tier2", "SOC Tier 2"))
 OPERATOR = id_of("app", "vedette-operator")
 """The application that may do everything an incident needs."""
@@ -47,8 +70,14 @@ READER_APP = id_of("app", "vedette-reader")
 """The application that may only look."""
 
 _ROLES = {
-    OPERATOR: ("SecurityIncident.ReadWrite.All", "User.Read.All", "Group.Read.All"),
-    READER_APP: ("SecurityIncident.Read.All",),
+    OPERATOR: (
+        "SecurityIncident.ReadWrite.All",
+        "SecurityAlert.ReadWrite.All",
+        "Incident.ReadWrite.All",
+        "User.Read.All",
+        "Group.Read.All",
+    ),
+    READER_APP: ("SecurityIncident.Read.All", "Incident.Read.All"),
 }
 _SCOPE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{RESOURCE_GROUP}"
 
@@ -71,6 +100,12 @@ def secret_of(seed: int, app: str) -> str:
 def settled(connection: sqlite3.Connection) -> bool:
     """Return whether anybody lives here yet."""
     return connection.execute("SELECT 1 FROM tenant LIMIT 1").fetchone() is not None
+
+
+def operator(connection: sqlite3.Connection) -> str:
+    """Return the application in whose name clients come here: this cast's, or the world's own."""
+    row = connection.execute("SELECT value FROM setting WHERE name = 'operator'").fetchone()
+    return OPERATOR if row is None else str(row[0])
 
 
 def settle(
@@ -106,6 +141,11 @@ def settle(
     _app(connection, READER_APP, "vedette reader", given[1])
     assign(connection, object_id(OPERATOR), CONTRIBUTOR, _SCOPE)
     assign(connection, object_id(READER_APP), READER, _SCOPE)
+    for first, roles in _MAY.items():
+        for role in roles:
+            assign(connection, id_of("user", first), role, _SCOPE)
+    for name in (IDENTITY, DEVICES):
+        kept_secret(connection, name)
 
 
 def object_id(app: str) -> str:

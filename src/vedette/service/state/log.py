@@ -6,7 +6,7 @@ before. Its serial numbers every version of everything, so etags come from it to
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -63,11 +63,16 @@ def changes(
         if value is not None:
             conditions.append(f"{column} = ?")
             arguments.append(value)  # type: ignore[arg-type]  # SQLite takes either
-    rows = connection.execute(
-        f"{_SELECT} WHERE {' AND '.join(conditions)} ORDER BY serial",
-        arguments,
+    yield from change_rows(
+        connection, f" WHERE {' AND '.join(conditions)} ORDER BY serial", arguments
     )
-    for row in rows:
+
+
+def change_rows(
+    connection: sqlite3.Connection, tail: str, arguments: Sequence[object] = ()
+) -> Iterator[Change]:
+    """Give the rows that the `tail` of the query asks for; nothing of a caller's is in it."""
+    for row in connection.execute(f"{_SELECT}{tail}", arguments):
         told = dict(zip(Change.__struct_fields__, row, strict=True))
         for side in ("before", "after"):
             if told[side] is not None:
@@ -99,3 +104,14 @@ def note(
             change.request,
         ),
     )
+
+
+def tell(connection: sqlite3.Connection, **sides: Any) -> None:
+    """Say in the newest row what else was there `before` or `after`."""
+    for side in ("before", "after"):
+        if sides.get(side) is not None:
+            connection.execute(
+                f"UPDATE change SET {side} = json_patch(coalesce({side}, '{{}}'), ?)"  # noqa: S608  # constants
+                " WHERE serial = (SELECT max(serial) FROM change)",
+                (_encode(sides[side]),),
+            )

@@ -48,11 +48,11 @@ def compact(seconds: int) -> str:
     return second(seconds).replace("-", "").replace(":", "") + "Z"
 
 
-def etag(counter: int, count: int) -> str:
+def etag(counter: int, count: int, group: str = "0100") -> str:
     """
     Return an etag for the version numbered `counter`, made at `count` ticks: quotes are
-    part of it, and its last group is the second of the change.
+    part of it, its third `group` is that of the kind, and its last the second of the change.
     """
     # An odd multiplier scatters the counter over 32 bits without ever meeting itself.
     scattered = counter * 2_654_435_761 % 2**32
-    return f'"{scattered:08x}-0000-0100-0000-{count // TICKS:08x}0000"'
+    return f'"{scattered:08x}-0000-{group}-0000-{count // TICKS:08x}0000"'

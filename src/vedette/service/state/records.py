@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from vedette.model import Incident, changed
 from vedette.model.change import values
-from vedette.service.state.log import Change, latest, note
+from vedette.service.state.log import Change, latest, note, tell
+from vedette.service.state.logged import freeze
 from vedette.service.state.moments import etag, moment, ticks
 
 _decode = msgspec.json.Decoder(Incident).decode
@@ -106,7 +107,15 @@ class Order(Struct, frozen=True, kw_only=True):
 
 _KEPT = "serial, workspace, record, xdr, redirect"
 _NAMED = f"SELECT {_KEPT} FROM incident WHERE workspace = ? AND name = ?"  # noqa: S608  # constants
-_ON_DEFENDER = f"SELECT {_KEPT} FROM incident WHERE tenant = ? AND xdr = ?"  # noqa: S608  # constants
+# New comments sync, edits never do: Defender keeps what was said first.
+_SAID = {
+    on_defender: f"SELECT serial, id, etag, created, modified, {said}, author FROM comment"  # noqa: S608  # constants
+    " WHERE incident = ?"
+    for on_defender, said in ((False, "message"), (True, "coalesce(first, message)"))
+}
+# A row with workspace < 0 is gone from Sentinel and not yet from Defender: see `planes`.
+_HERE = "workspace > 0"
+_ON_DEFENDER = f"SELECT {_KEPT} FROM incident WHERE tenant = ? AND xdr = ? AND {_HERE}"  # noqa: S608  # constants
 _COLUMNS = {
     "created": "created",
     "modified": "modified",
@@ -140,24 +149,19 @@ class Records:
         self.who = who
         self.dialect = dialect
         self.request = request
+        self._said = _SAID[dialect == "defender"]
 
     # ---- reading
 
     def named(self, workspace: Workspace, name: str) -> Kept | None:
         """Return the incident with this ARM name."""
-        row = self.connection.execute(
-            _NAMED,
-            (workspace.serial, name),
-        ).fetchone()
-        return None if row is None else _kept(row)
+        row = self.connection.execute(_NAMED, (workspace.serial, name)).fetchone()
+        return None if row is None else kept_of(row)
 
     def on_defender(self, tenant: str, xdr: int) -> Kept | None:
         """Return the incident with this number on the tenant's Defender."""
-        row = self.connection.execute(
-            _ON_DEFENDER,
-            (tenant, xdr),
-        ).fetchone()
-        return None if row is None else _kept(row)
+        row = self.connection.execute(_ON_DEFENDER, (tenant, xdr)).fetchone()
+        return None if row is None else kept_of(row)
 
     def listed(
         self,
@@ -176,7 +180,8 @@ class Records:
         tie = "xdr" if on_graph else "number"
         # Numbers and Defender's numbers are unique where they are listed: no order is left open.
         sign, way = ("<", "DESC") if order.descending else (">", "ASC")
-        conditions = ["tenant = ? AND xdr IS NOT NULL" if on_graph else "workspace = ?"]
+        on_defender = f"tenant = ? AND xdr IS NOT NULL AND {_HERE}"
+        conditions = [on_defender if on_graph else "workspace = ?"]
         arguments: list[object] = [place if isinstance(place, str) else place.serial]
         if after is not None:
             conditions.append(f"({column}, {tie}) {sign} (?, ?)")
@@ -191,7 +196,7 @@ class Records:
             arguments,
         )
         for key, number, *row in rows:
-            yield _kept(row), (key, number)
+            yield kept_of(row), (key, number)
 
     # ---- writing
 
@@ -229,7 +234,7 @@ class Records:
         """Keep a new version of an incident."""
         # Two versions never share a time: readers compare times to see that something changed.
         at = max(self.at, ticks(kept.incident.modified or "1970-01-01T00:00:00Z") + 1)
-        version = self._version()
+        version = self._version(kept)
         made = replace(
             after, modified=moment(at), modified_by=self.who, etag=etag(version, self.at)
         )
@@ -243,53 +248,52 @@ class Records:
 
     def remove(self, kept: Kept) -> None:
         """Forget an incident and what belongs to it; its number is never given again."""
-        self._log(self._version(), "delete", kept, kept.incident, None)
-        self.connection.execute("DELETE FROM comment WHERE incident = ?", (kept.serial,))
-        self.connection.execute("DELETE FROM alert WHERE incident = ?", (kept.serial,))
+        self._log(self._version(kept), "delete", kept, kept.incident, None)
+        for table in ("comment", "alert"):
+            self.connection.execute(f"DELETE FROM {table} WHERE incident = ?", (kept.serial,))  # noqa: S608  # constants
+        self._strip(kept)
+        self.connection.execute("DELETE FROM incident WHERE serial = ?", (kept.serial,))
+
+    def _strip(self, kept: Kept) -> None:
         self.connection.execute(
-            "DELETE FROM thing WHERE workspace = ? AND parent = ? AND kind IN ('task', 'relation')",
+            "DELETE FROM thing WHERE workspace = ? AND parent = ? AND kind IN ('task', 'relation', 'team')",
             (kept.workspace, kept.incident.id),
         )
-        self.connection.execute("DELETE FROM incident WHERE serial = ?", (kept.serial,))
 
     # ---- comments
 
     def comments(self, kept: Kept) -> tuple[Comment, ...]:
         """Return the incident's comments, oldest first."""
-        rows = self.connection.execute(
-            "SELECT serial, id, etag, created, modified, message, author FROM comment"
-            " WHERE incident = ? ORDER BY serial",
-            (kept.serial,),
-        )
+        rows = self.connection.execute(f"{self._said} ORDER BY serial", (kept.serial,))
         return tuple(_comment(row) for row in rows)
 
     def comment(self, kept: Kept, id: str) -> Comment | None:
         """Return one comment."""
-        row = self.connection.execute(
-            "SELECT serial, id, etag, created, modified, message, author FROM comment"
-            " WHERE incident = ? AND id = ?",
-            (kept.serial, id),
-        ).fetchone()
+        row = self.connection.execute(f"{self._said} AND id = ?", (kept.serial, id)).fetchone()
         return None if row is None else _comment(row)
 
     def put_comment(self, kept: Kept, id: str, message: str, author: Author) -> Comment:
         """Write a comment under an id, new or not; the incident gets a new version by it."""
-        at = moment(self.at)
-        saved = self._count(kept, "comment", 0 if self.comment(kept, id) else 1)
+        at, before = moment(self.at), self.comment(kept, id)
+        saved = self._count(kept, "comment", 0 if before else 1)
         assert saved.incident.etag is not None
         self.connection.execute(
             "INSERT INTO comment (incident, id, etag, created, modified, message, author)"
             " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (incident, id) DO UPDATE SET"
-            " etag = excluded.etag, modified = excluded.modified, message = excluded.message",
+            " etag = excluded.etag, modified = excluded.modified, message = excluded.message,"
+            " first = coalesce(first, message)",
             (kept.serial, id, saved.incident.etag, at, at, message, _encode(author)),
         )
         made = self.comment(kept, id)
         assert made is not None
+        after = {"comment": {"id": id, "message": message}}
+        tell(self.connection, before=_told(before) if before else None, after=after)
         return made
 
     def remove_comment(self, kept: Kept, comment: Comment) -> None:
         """Delete a comment; the incident gets a new version by it."""
         self._count(kept, "uncomment", -1)
+        tell(self.connection, before=_told(comment))
         self.connection.execute("DELETE FROM comment WHERE serial = ?", (comment.serial,))
 
     # ---- inside
@@ -322,9 +326,12 @@ class Records:
         (number,) = self.connection.execute(statement, (key,)).fetchone()
         return int(number)
 
-    def _version(self) -> int:
+    def _version(self, kept: Kept | None = None) -> int:
         # The log's next serial numbers the version: nothing else has to be counted.
-        return latest(self.connection) + 1
+        version = latest(self.connection) + 1
+        if kept is not None:
+            freeze(self.connection, version, (kept.serial, kept.workspace), kept.incident)
+        return version
 
     def _log(
         self,
@@ -373,25 +380,18 @@ def taken(
     return page, None
 
 
-def _kept(row: Sequence[Any]) -> Kept:
+def kept_of(row: Sequence[Any]) -> Kept:
+    """Return a row of serial, workspace, record, xdr and redirect as the incident it is."""
     serial, workspace, record, xdr, redirect = row
-    return Kept(
-        serial=serial,
-        workspace=workspace,
-        incident=_decode(record),
-        xdr=xdr,
-        redirect=redirect,
-    )
+    incident = _decode(record)
+    return Kept(serial=serial, workspace=workspace, incident=incident, xdr=xdr, redirect=redirect)
+
+
+def _told(comment: Comment) -> dict[str, Any]:
+    return {"comment": {"id": comment.id, "message": comment.message}}
 
 
 def _comment(row: Sequence[Any]) -> Comment:
-    serial, named, tag, created, modified, message, author = row
-    return Comment(
-        serial=serial,
-        id=named,
-        etag=tag,
-        created=created,
-        modified=modified,
-        message=message,
-        author=msgspec.json.decode(author, type=Author),
-    )
+    *told, author = row
+    known = (*told, msgspec.json.decode(author, type=Author))
+    return Comment(**dict(zip(Comment.__struct_fields__, known, strict=True)))

@@ -74,7 +74,77 @@ CONTRIBUTOR = Role(
     actions=("Microsoft.SecurityInsights/*", *_AROUND),
     not_actions=_CONFIDENTIAL,
 )
-ROLES = {role.id: role for role in (READER, RESPONDER, CONTRIBUTOR)}
+PLAYBOOK_OPERATOR = Role(
+    id="51d6186e-6489-4900-b93f-92e23144cca5",
+    name="Microsoft Sentinel Playbook Operator",
+    actions=(
+        "Microsoft.Logic/workflows/read",
+        "Microsoft.Logic/workflows/triggers/listCallbackUrl/action",
+        "Microsoft.Web/sites/hostruntime/webhooks/api/workflows/triggers/listCallbackUrl/action",
+        "Microsoft.Web/sites/read",
+    ),
+)
+AUTOMATION = Role(
+    id="f4c81013-99ee-4d62-a7ee-b3f1f648599a",
+    name="Microsoft Sentinel Automation Contributor",
+    actions=(
+        "Microsoft.Authorization/*/read",
+        "Microsoft.Logic/workflows/triggers/read",
+        "Microsoft.Logic/workflows/triggers/listCallbackUrl/action",
+        "Microsoft.Logic/workflows/runs/read",
+        "Microsoft.Web/sites/hostruntime/webhooks/api/workflows/triggers/read",
+        "Microsoft.Web/sites/hostruntime/webhooks/api/workflows/triggers/listCallbackUrl/action",
+        "Microsoft.Web/sites/hostruntime/webhooks/api/workflows/runs/read",
+    ),
+)
+LOG_READER = Role(
+    id="73c42c96-874c-492b-b04d-ab87d138a893",
+    name="Log Analytics Reader",
+    actions=(
+        "*/read",
+        "Microsoft.OperationalInsights/workspaces/analytics/query/action",
+        "Microsoft.OperationalInsights/workspaces/search/action",
+        "Microsoft.Support/*",
+    ),
+    not_actions=("Microsoft.OperationalInsights/workspaces/sharedKeys/read",),
+)
+AZURE_READER = Role(id="acdd72a7-3385-48ef-bd42-f606fba81ae7", name="Reader", actions=("*/read",))
+AZURE_CONTRIBUTOR = Role(
+    id="b24988ac-6180-42a0-ab88-20f7382dd24c",
+    name="Contributor",
+    actions=("*",),
+    # Those that touch something this service has.
+    not_actions=(
+        "Microsoft.Authorization/*/Delete",
+        "Microsoft.Authorization/*/Write",
+        "Microsoft.Authorization/elevateAccess/Action",
+    ),
+)
+OWNER = Role(id="8e3af657-a8ff-443c-a75c-2fe8c4bcb635", name="Owner", actions=("*",))
+
+ROLES = {
+    role.id: role
+    for role in (
+        READER,
+        RESPONDER,
+        CONTRIBUTOR,
+        PLAYBOOK_OPERATOR,
+        AUTOMATION,
+        LOG_READER,
+        AZURE_READER,
+        AZURE_CONTRIBUTOR,
+        OWNER,
+    )
+}
+"""Every role there is, by GUID."""
+
+
+def role_of(named: str) -> Role | None:
+    """Return the role of this GUID or name, in whatever case."""
+    wanted = named.strip().lower()
+    return ROLES.get(wanted) or next(
+        (role for role in ROLES.values() if role.name.lower() == wanted), None
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -120,8 +190,16 @@ def held(connection: sqlite3.Connection, principal: str, scope: str) -> tuple[Ro
 
 
 def assign(connection: sqlite3.Connection, principal: str, role: Role, scope: str) -> None:
-    """Give the principal the role at the scope."""
+    """Give the principal the role at the scope; its next call knows."""
     connection.execute(
         "INSERT OR IGNORE INTO assignment (principal, role, scope) VALUES (?, ?, ?)",
+        (principal, role.id, scope.lower()),
+    )
+
+
+def unassign(connection: sqlite3.Connection, principal: str, role: Role, scope: str) -> None:
+    """Take the role at the scope from the principal; its next call knows."""
+    connection.execute(
+        "DELETE FROM assignment WHERE principal = ? AND role = ? AND scope = ?",
         (principal, role.id, scope.lower()),
     )

@@ -14,12 +14,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
 
 from vedette.model import Incident, Owner
 from vedette.service.state import cast
 from vedette.service.state.moments import TICKS, etag, moment, ticks_of
-from vedette.service.state.records import Author
+from vedette.service.state.records import Author, Workspace
+from vedette.service.state.sample_alerts import AlertSampler
+from vedette.service.state.sample_rows import Made, cast_owners, inserted, owners
 from vedette.service.state.words import (
     AUTO_TAGS,
     HOSTILE,
@@ -38,6 +39,9 @@ _ONBOARDED = 75 * _DAY
 _ETAG_EPOCH = 1_767_225_600 * TICKS
 """Etags carry a second, counted from here and not from `now`, so that they never shift."""
 _CHUNK = 2_000
+_MOST_ALERTS = 12
+_FEW = 0.98
+"""The share of incidents with few alerts."""
 
 _SEVERITIES = (("High", 5), ("Medium", 25), ("Low", 35), ("Informational", 35))
 _WEIGHTS = {"High": 1, "Medium": 3, "Low": 4, "Informational": 10}
@@ -56,18 +60,6 @@ _DETERMINATIONS = {
 _ENCODE = msgspec.json.Encoder().encode
 
 
-class _Made(Struct, frozen=True, kw_only=True):
-    """One incident to insert: where, its number on Defender, its times, its comments."""
-
-    workspace: int
-    xdr: int | None
-    redirect: int | None
-    created: int
-    modified: int
-    incident: Incident
-    comments: tuple[tuple[int, str, Author], ...]
-
-
 def fill(
     connection: sqlite3.Connection,
     *,
@@ -82,80 +74,61 @@ def fill(
     """
     if not cast.settled(connection):
         cast.settle(connection, seed=seed, secrets=secrets)
+    _add(connection, _Sampler(connection, seed, ticks_of(now)), count)
+
+
+def fill_one(
+    connection: sqlite3.Connection, workspace: Workspace, *, count: int, seed: int, now: datetime
+) -> None:
+    """Add `count` incidents to this workspace, owned by whoever lives in its tenant."""
+    sampler = _Sampler(connection, f"{seed}/{workspace.path}", ticks_of(now), workspace)
+    _add(connection, sampler, count)
+
+
+def _add(connection: sqlite3.Connection, sampler: _Sampler, count: int) -> None:
     (serial,) = connection.execute("SELECT coalesce(max(serial), 0) FROM incident").fetchone()
-    sampler = _Sampler(connection, seed, ticks_of(now))
-    chunk: list[_Made] = []
+    chunk: list[Made] = []
     for made in sampler.incidents(count):
         chunk.append(made)
         if len(chunk) == _CHUNK:
-            serial = _insert(connection, chunk, serial)
+            serial = inserted(connection, sampler.tenant, chunk, serial)
             chunk = []
-    _insert(connection, chunk, serial)
+    inserted(connection, sampler.tenant, chunk, serial)
     sampler.remember(connection)
 
 
-def _insert(connection: sqlite3.Connection, chunk: list[_Made], serial: int) -> int:
-    connection.executemany(
-        "INSERT INTO incident (serial, workspace, name, number, tenant, xdr, redirect, status,"
-        " severity, created, modified, record) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                place,
-                made.workspace,
-                made.incident.id,
-                made.incident.number,
-                cast.TENANT,
-                made.xdr,
-                made.redirect,
-                made.incident.status,
-                made.incident.severity,
-                made.created,
-                made.modified,
-                _ENCODE(made.incident),
-            )
-            for place, made in enumerate(chunk, serial + 1)
-        ),
-    )
-    connection.executemany(
-        "INSERT INTO comment (incident, id, etag, created, modified, message, author)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                place,
-                cast.id_of("comment", made.incident.id, turn),
-                made.incident.etag,
-                moment(at),
-                moment(at),
-                message,
-                _ENCODE(author),
-            )
-            for place, made in enumerate(chunk, serial + 1)
-            for turn, (at, message, author) in enumerate(made.comments)
-        ),
-    )
-    return serial + len(chunk)
-
-
 class _Sampler:
-    def __init__(self, connection: sqlite3.Connection, seed: int, now: int) -> None:
+    """What the sample draws: over the cast's two workspaces, or all in one that is told."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        seed: int | str,
+        now: int,
+        only: Workspace | None = None,
+    ) -> None:
         self.draw = random.Random(f"vedette/{seed}")  # noqa: S311  # nothing here is secret
+        self.alerts = AlertSampler(seed)
         self.now = now
+        self.only = only
+        self.tenant = cast.TENANT if only is None else only.tenant
+        self.onboarded = "soc-eu"
+        if only is not None:
+            self.onboarded = only.name if only.defender else ""
         self.numbers = {
             name: (serial, number)
             for serial, name, number in connection.execute(
-                "SELECT serial, name, next_number FROM workspace ORDER BY serial LIMIT 2"
+                "SELECT serial, name, next_number FROM workspace"
+                " WHERE serial = ?1 OR ?1 IS NULL ORDER BY serial LIMIT 2",
+                (None if only is None else only.serial,),
             )
         }
-        (self.xdr,) = connection.execute("SELECT next_xdr FROM tenant").fetchone()
-        self.people = [
-            Owner(object_id=cast.id_of("user", first), upn=cast.upn(first),
-                  email=cast.upn(first), name=name, kind="User")
-            for first, name, _ in cast.PEOPLE
-        ]  # fmt: skip
-        self.groups = [
-            Owner(object_id=cast.id_of("group", alias), name=name, kind="Group")
-            for alias, name in cast.GROUPS
-        ]
+        (self.xdr,) = connection.execute(
+            "SELECT next_xdr FROM tenant WHERE id = ?", (self.tenant,)
+        ).fetchone()
+        self.people, self.groups = (
+            cast_owners() if only is None else owners(connection, only.tenant)
+        )
         self.mergers: deque[tuple[int, int]] = deque(maxlen=20)
         self.weights = [_WEIGHTS[template.severity] for template in TEMPLATES]
 
@@ -165,9 +138,9 @@ class _Sampler:
             connection.execute(
                 "UPDATE workspace SET next_number = ? WHERE serial = ?", (number, serial)
             )
-        connection.execute("UPDATE tenant SET next_xdr = ?", (self.xdr,))
+        connection.execute("UPDATE tenant SET next_xdr = ? WHERE id = ?", (self.xdr, self.tenant))
 
-    def incidents(self, count: int) -> Iterator[_Made]:
+    def incidents(self, count: int) -> Iterator[Made]:
         """Give the incidents, oldest first."""
         ages = sorted((self._age() for _ in range(count)), reverse=True)
         kinds = self.draw.choices(TEMPLATES, self.weights, k=count)
@@ -180,7 +153,7 @@ class _Sampler:
         part = (self.draw.random() + self.draw.random()) / 2
         return min(_SPAN, int((day + part) * _DAY))
 
-    def _made(self, turn: int, age: int, template: Template) -> _Made:
+    def _made(self, turn: int, age: int, template: Template) -> Made:
         draw = self.draw
         name, workspace, number, xdr = self._place(age)
         created = self.now - age
@@ -190,23 +163,23 @@ class _Sampler:
         lag = min(age, draw.randrange(9 * TICKS) if is_new else int(age * draw.random() ** 3))
         comments = self._comments(created, lag)
         named = str(UUID(int=draw.getrandbits(128), version=4))
+        tag = etag(draw.getrandbits(31) | 1, _ETAG_EPOCH - age + lag)
+        names = self._names()
+        told = self._described(turn, template, names) | told
+        first, last = self._activity(created)
         incident = Incident(
-            key=f"{name}#{number}",
             id=named,
-            number=number,
-            plane="sentinel",
-            workspace=name,
             created=moment(created),
             modified=moment(created + lag),
             comments=len(comments),
-            provider="Azure Sentinel" if xdr is None else "Microsoft XDR",
-            provider_id=str(number if xdr is None else xdr),
-            etag=etag(draw.getrandbits(31) | 1, _ETAG_EPOCH - age + lag),
+            etag=tag,
+            first_activity=moment(first),
+            last_activity=moment(last),
+            **_numbered(name, number, xdr),
             **told,
-            **self._described(turn, template),
-            **self._activity(created),
         )
-        return _Made(
+        alerts = self.alerts.of(incident, template, names, (first, last, created))
+        return Made(
             workspace=workspace,
             xdr=xdr,
             redirect=merger[0] if merger else None,
@@ -214,14 +187,18 @@ class _Sampler:
             modified=created + lag,
             incident=incident,
             comments=comments,
+            alerts=tuple(alerts),
         )
 
     def _place(self, age: int) -> tuple[str, int, int, int | None]:
         """Return where the next incident happens, and its numbers there and on Defender."""
-        name = "soc-eu" if self.draw.random() < 0.72 else "soc-us"
+        if self.only is None:
+            name = "soc-eu" if self.draw.random() < 0.72 else "soc-us"
+        else:
+            name = self.only.name
         workspace, number = self.numbers[name]
         self.numbers[name] = (workspace, number + 1)
-        if name != "soc-eu" or age >= _ONBOARDED or self.draw.random() >= 0.94:
+        if name != self.onboarded or age >= _ONBOARDED or self.draw.random() >= 0.94:
             return name, workspace, number, None
         xdr = self.xdr
         self.xdr += self.draw.randrange(1, 9)
@@ -237,8 +214,9 @@ class _Sampler:
         return {
             "status": "Closed",
             "classification": "Undetermined",
+            "alerts": 0,  # the incident that it was merged into keeps them all
             "auto_tags": ("Redirected",),
-            "merged_into": f"soc-eu#{merger[1]}",
+            "merged_into": f"{self.onboarded}#{merger[1]}",
             "modified_by": "Microsoft 365 Defender-AlertCorrelation",
         }
 
@@ -281,7 +259,8 @@ class _Sampler:
     def _owner(self, likely: float) -> Owner | None:
         if self.draw.random() >= likely:
             return None
-        return self.draw.choice(self.groups if self.draw.random() < 0.1 else self.people)
+        some = self.groups if self.draw.random() < 0.1 else self.people
+        return self.draw.choice(some) if some else None
 
     def _tags(self, template: Template) -> tuple[str, ...]:
         draw = self.draw
@@ -296,14 +275,17 @@ class _Sampler:
     def _auto_tags(self) -> tuple[str, ...]:
         return (self.draw.choice(AUTO_TAGS),) if self.draw.random() < 0.08 else ()
 
-    def _described(self, turn: int, template: Template) -> dict[str, Any]:
+    def _names(self) -> dict[str, str]:
         draw = self.draw
-        names = {kind: draw.choice(some) for kind, some in NAMES.items()} | {
+        return {kind: draw.choice(some) for kind, some in NAMES.items()} | {
             "user": f"u{draw.randrange(1000, 5000)}@{cast.DOMAIN}",
             "host": draw.choice(("WS", "WS", "SRV", "LT")) + f"-{draw.randrange(1, 900):04d}",
             # Addresses and names that belong to nobody: RFC 5737, RFC 2606.
             "ip": f"{draw.choice(('192.0.2', '198.51.100', '203.0.113'))}.{draw.randrange(1, 255)}",
         }
+
+    def _described(self, turn: int, template: Template, names: dict[str, str]) -> dict[str, Any]:
+        draw = self.draw
         every = 37 if turn < 37 * len(HOSTILE) else 701
         hostile = HOSTILE[turn // every % len(HOSTILE)] if turn % every == 11 else None
         own = draw.random() < 0.7
@@ -313,23 +295,27 @@ class _Sampler:
             "title": hostile or template.title.format_map(names),
             "description": template.description.format_map(names),
             "severity": template.severity if own else drawn,
-            "alerts": min(150, 1 + int(draw.expovariate(0.6))) if draw.random() < 0.98 else 150,
+            "alerts": self._count(),
             "products": (template.product,),
             "tactics": template.tactics,
             "techniques": template.techniques,
             "rules": (cast.id_of("rule", template.title),) if ours else (),
         }
 
-    def _activity(self, created: int) -> dict[str, Any]:
+    def _count(self) -> int:
+        """Return how many alerts there are: one or two, seldom a dozen."""
+        rare = self.draw.random()
+        if rare >= _FEW:
+            return 4 + int((rare - _FEW) / (1 - _FEW) * (_MOST_ALERTS - 3))
+        return min(_MOST_ALERTS, 1 + int(self.draw.expovariate(1.1)))
+
+    def _activity(self, created: int) -> tuple[int, int]:
         first = created - self.draw.randrange(60 * TICKS, 5 * 3_600 * TICKS)
-        return {
-            "first_activity": moment(first),
-            "last_activity": moment(self.draw.randrange(first, created)),
-        }
+        return first, self.draw.randrange(first, created)
 
     def _comments(self, created: int, lag: int) -> tuple[tuple[int, str, Author], ...]:
         draw = self.draw
-        if lag < 60 * TICKS or draw.random() > 0.2:
+        if lag < 60 * TICKS or draw.random() > 0.2 or not self.people:
             return ()
         times = sorted(created + draw.randrange(lag) for _ in range(draw.choice((1, 1, 2, 3))))
         return tuple((at, draw.choice(REMARKS), self._author()) for at in times)
@@ -339,3 +325,14 @@ class _Sampler:
         return Author(
             object_id=person.object_id, email=person.email, name=person.name, upn=person.upn
         )
+
+
+def _numbered(workspace: str, number: int, xdr: int | None) -> dict[str, Any]:
+    return {
+        "key": f"{workspace}#{number}",
+        "number": number,
+        "plane": "sentinel",
+        "workspace": workspace,
+        "provider": "Azure Sentinel" if xdr is None else "Microsoft XDR",
+        "provider_id": str(number if xdr is None else xdr),
+    }

@@ -79,19 +79,64 @@ _SECOND = (
     "CREATE INDEX alert_incident ON alert (incident)",
     "CREATE INDEX alert_name ON alert (tenant, name)",
     "CREATE UNIQUE INDEX alert_xdr ON alert (tenant, xdr) WHERE xdr IS NOT NULL",
+    "CREATE INDEX alert_created ON alert (tenant, created) WHERE xdr IS NOT NULL",
+    "CREATE INDEX alert_modified ON alert (tenant, modified) WHERE xdr IS NOT NULL",
     """CREATE TABLE thing (
         serial INTEGER PRIMARY KEY, workspace INTEGER NOT NULL, kind TEXT NOT NULL,
         parent TEXT NOT NULL COLLATE NOCASE, name TEXT NOT NULL COLLATE NOCASE,
         etag TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL,
         record BLOB NOT NULL, UNIQUE (workspace, kind, parent, name)
     )""",
+    "CREATE INDEX thing_order ON thing (workspace, kind, parent, serial)",
     "ALTER TABLE change ADD COLUMN kind TEXT NOT NULL DEFAULT 'incident'",
     "ALTER TABLE change ADD COLUMN request TEXT",
     """CREATE TABLE call (
         serial INTEGER PRIMARY KEY, at TEXT NOT NULL, request TEXT NOT NULL, who TEXT NOT NULL,
-        method TEXT NOT NULL, url TEXT NOT NULL, status INTEGER NOT NULL, fault TEXT
+        method TEXT NOT NULL, url TEXT NOT NULL, status INTEGER NOT NULL, fault TEXT,
+        based TEXT, next TEXT, client TEXT
+    )""",
+    "CREATE INDEX call_request ON call (request)",
+    "DROP TABLE trouble",
+    """CREATE TABLE fault (
+        serial INTEGER PRIMARY KEY, rule TEXT NOT NULL, met INTEGER NOT NULL,
+        struck INTEGER NOT NULL
     )""",
     "CREATE TABLE quota (name TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID",
+    # Rows of the log table: never changed, but for those that coalesce; see `logged`.
+    """CREATE TABLE logged (
+        serial INTEGER PRIMARY KEY, workspace INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE,
+        generated INTEGER NOT NULL, opened INTEGER NOT NULL, due INTEGER NOT NULL,
+        first INTEGER, closed INTEGER, status TEXT NOT NULL, by TEXT NOT NULL, xdr INTEGER,
+        record BLOB NOT NULL, beside BLOB
+    )""",
+    "CREATE INDEX logged_generated ON logged (workspace, generated)",
+    "CREATE INDEX logged_name ON logged (workspace, name, generated)",
+    # How applications prove themselves besides their secret, and people on their devices.
+    "ALTER TABLE app ADD COLUMN secret_ends INTEGER",
+    """CREATE TABLE certificate (
+        app TEXT NOT NULL COLLATE NOCASE, sha1 TEXT NOT NULL, sha256 TEXT NOT NULL,
+        pem BLOB NOT NULL, PRIMARY KEY (app, sha256)
+    ) WITHOUT ROWID""",
+    """CREATE TABLE federated (
+        app TEXT NOT NULL COLLATE NOCASE, issuer TEXT NOT NULL, subject TEXT NOT NULL,
+        audience TEXT NOT NULL, PRIMARY KEY (app, issuer, subject, audience)
+    ) WITHOUT ROWID""",
+    "CREATE TABLE issuer (url TEXT PRIMARY KEY, keys BLOB NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE device (
+        serial INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, shown TEXT NOT NULL UNIQUE,
+        app TEXT NOT NULL, tenant TEXT NOT NULL, scope TEXT NOT NULL, ends INTEGER NOT NULL,
+        verdict TEXT NOT NULL, person TEXT
+    )""",
+    # What a comment said before it was edited; null where it never was.
+    "ALTER TABLE comment ADD COLUMN first TEXT",
+    # Changes on their way to the other plane; only where the planes see each other late.
+    """CREATE TABLE crossing (
+        serial INTEGER PRIMARY KEY, incident INTEGER NOT NULL, side TEXT NOT NULL,
+        due INTEGER NOT NULL, verb TEXT NOT NULL, comment TEXT COLLATE NOCASE, before BLOB,
+        delta BLOB NOT NULL
+    )""",
+    "CREATE INDEX crossing_incident ON crossing (incident, serial)",
+    "CREATE INDEX crossing_due ON crossing (due)",
 )
 
 _STEPS = (_FIRST, _SECOND)

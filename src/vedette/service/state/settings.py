@@ -19,7 +19,10 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     one row there (on workspaces that Defender has). `item_delay`: until a written watchlist
     item or indicator can be read. `ahead`: how far the service's clock is ahead of its
     edge's. `limits` names a profile of limits; `mirror_api` lets incidents made on ARM appear on
-    Defender; `log_keep` is how many calls are remembered.
+    Defender; `log_keep` is how many calls are remembered. Tokens that are good from before
+    `tokens_from`, in seconds since 1970, have expired. `token_life`: how long a token
+    lasts. `device_person` signs in by itself wherever a device asks; `managed_identity` is the
+    application behind the machine's own identity (left empty: the operator).
     """
 
     limits: str = "off"
@@ -31,6 +34,10 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
     ahead: float = 0.0
     mirror_api: bool = False
     log_keep: int = 100_000
+    tokens_from: int = 0
+    token_life: int = 3_599
+    device_person: str = ""
+    managed_identity: str = ""
 
 
 DEFAULT = Settings()

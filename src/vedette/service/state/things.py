@@ -21,6 +21,10 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
+_GROUPS = {"indicator": "0200"}
+"""Recorded: what the third group of an etag reads, where it is not the usual."""
+
+
 class Thing(Struct, frozen=True, kw_only=True):
     """
     One of them. `parent` is the name of the incident or watchlist it belongs to, empty where
@@ -38,6 +42,7 @@ class Thing(Struct, frozen=True, kw_only=True):
     record: dict[str, Any]
 
 
+_LAST = 2**63 - 1
 _THING = "serial, workspace, kind, parent, name, etag, created, modified, record"
 
 
@@ -71,13 +76,19 @@ class Things:
         return None if row is None else _thing(row)
 
     def listed(
-        self, workspace: Workspace, kind: str, *, parent: str = "", after: int = 0
+        self,
+        workspace: Workspace,
+        kind: str,
+        *,
+        parent: str = "",
+        after: int = 0,
+        is_down: bool = False,
     ) -> Iterator[Thing]:
-        """Give them in the order they were made, from behind a serial."""
+        """Give them in the order they were made, or newest first, from behind a serial."""
         rows = self.connection.execute(
             f"SELECT {_THING} FROM thing WHERE workspace = ? AND kind = ? AND parent = ?"  # noqa: S608 - constants
-            " AND serial > ? ORDER BY serial",
-            (workspace.serial, kind, parent, after),
+            f" AND {'serial < ? ORDER BY serial DESC' if is_down else 'serial > ? ORDER BY serial'}",
+            (workspace.serial, kind, parent, (after or _LAST) if is_down else after),
         )
         for row in rows:
             yield _thing(row)
@@ -100,24 +111,22 @@ class Things:
         parent: str = "",
     ) -> Thing:
         """Keep a new one; its name must be free."""
+        # A thing's serial is that of its creation in the log: never given again, and found there.
         version = latest(self.connection) + 1
-        made = etag(version, self.at)
-        cursor = self.connection.execute(
-            "INSERT INTO thing (workspace, kind, parent, name, etag, created, modified, record)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (workspace.serial, kind, parent, name, made, self.at, self.at, _encode(record)),
-        )
-        assert cursor.lastrowid is not None
         thing = Thing(
-            serial=cursor.lastrowid,
+            serial=version,
             workspace=workspace.serial,
             kind=kind,
             parent=parent,
             name=name,
-            etag=made,
+            etag=etag(version, self.at, _GROUPS.get(kind, "0100")),
             created=self.at,
             modified=self.at,
             record=dict(record),
+        )
+        self.connection.execute(
+            f"INSERT INTO thing ({_THING}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constants
+            (*msgspec.structs.astuple(thing)[:-1], _encode(record)),
         )
         self._note("create", version, thing, None, thing)
         return thing
@@ -127,7 +136,10 @@ class Things:
         version = latest(self.connection) + 1
         at = max(self.at, thing.modified + 1)  # two versions never share a time
         made = msgspec.structs.replace(
-            thing, record=dict(record), modified=at, etag=etag(version, self.at)
+            thing,
+            record=dict(record),
+            modified=at,
+            etag=etag(version, self.at, _GROUPS.get(thing.kind, "0100")),
         )
         self.connection.execute(
             "UPDATE thing SET etag = ?, modified = ?, record = ? WHERE serial = ?",

@@ -16,6 +16,57 @@ PRODUCTS = {
     "P": "Azure Active Directory Identity Protection",
 }
 
+
+class Detector(Struct, frozen=True, kw_only=True):
+    """
+    How a product's alerts are known: Graph's words for the service and what found it,
+    Sentinel's component, and what their ids on Defender begin with and whether a number
+    follows (otherwise a GUID).
+    """
+
+    source: str
+    detector: str
+    prefix: str
+    component: str = ""
+    is_numbered: bool = False
+
+
+# https://learn.microsoft.com/defender-xdr/investigate-alerts lists the letters.
+DETECTORS = {
+    PRODUCTS["S"]: Detector(
+        source="microsoftSentinel",
+        detector="scheduledAlerts",
+        prefix="sn",
+        component="Scheduled Alerts",
+    ),
+    PRODUCTS["E"]: Detector(
+        source="microsoftDefenderForEndpoint",
+        detector="microsoftDefenderForEndpoint",
+        prefix="da",
+        is_numbered=True,
+    ),
+    PRODUCTS["I"]: Detector(
+        source="microsoftDefenderForIdentity",
+        detector="microsoftDefenderForIdentity",
+        prefix="aa",
+    ),
+    PRODUCTS["O"]: Detector(
+        source="microsoftDefenderForOffice365",
+        detector="microsoftDefenderForOffice365",
+        prefix="fa",
+    ),
+    PRODUCTS["C"]: Detector(
+        source="microsoftDefenderForCloudApps",
+        detector="cloudAppSecurity",
+        prefix="ca",
+    ),
+    PRODUCTS["P"]: Detector(
+        source="azureAdIdentityProtection",
+        detector="azureAdIdentityProtection",
+        prefix="ad",
+    ),
+}
+
 # https://attack.mitre.org/ - each technique with all the tactics it serves.
 TECHNIQUES = {
     "T1003": "CredentialAccess",

@@ -1,0 +1,1 @@
+"""The log table of incidents, asked in KQL through the API of Azure Monitor's logs."""

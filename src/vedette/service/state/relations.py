@@ -1,0 +1,82 @@
+"""
+What is tied to incidents besides alerts: bookmarks by relations, and the team made for one.
+Both are things whose parent is the incident; here is what is asked about many at once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+RELATION = "relation"
+"""The kind; its record has `type` (BOOKMARK or ALERT) and `to`, the name of what is related."""
+TEAM = "team"
+"""The kind under which an incident's team is kept, and its only name."""
+BOOKMARK = "Bookmarks"
+ALERT = "Entities"
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Beside(Struct, frozen=True, kw_only=True):
+    """What an incident's document tells of them."""
+
+    bookmarks: int = 0
+    team: Mapping[str, Any] | None = None
+
+
+NOTHING = Beside()
+
+
+def beside(
+    connection: sqlite3.Connection, workspace: int, incidents: Sequence[str]
+) -> dict[str, Beside]:
+    """Return what these incidents of a workspace have, by name as given; most have nothing."""
+    if not incidents or not _is_used(connection, workspace):
+        return {}
+    rows = connection.execute(
+        "SELECT parent, kind, record FROM thing WHERE workspace = ? AND kind IN (?, ?)"
+        " AND parent IN (SELECT value FROM json_each(?))",
+        (workspace, RELATION, TEAM, _encode(incidents).decode()),
+    )
+    found: dict[str, Beside] = {}
+    for parent, kind, record in rows:
+        had, told = found.get(parent, NOTHING), _decode(record)
+        if kind == TEAM:
+            found[parent] = msgspec.structs.replace(had, team=told)
+        elif told["type"] == BOOKMARK:
+            found[parent] = msgspec.structs.replace(had, bookmarks=had.bookmarks + 1)
+    return found
+
+
+def _is_used(connection: sqlite3.Connection, workspace: int) -> bool:
+    return any(
+        connection.execute(
+            "SELECT 1 FROM thing WHERE workspace = ? AND kind = ? LIMIT 1", (workspace, kind)
+        ).fetchone()
+        for kind in (RELATION, TEAM)
+    )
+
+
+def related(
+    connection: sqlite3.Connection, workspace: int, type: str, names: Sequence[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """
+    Return which incidents these bookmarks (or alerts) are related to, each with the name of
+    the relation, oldest first. Names are compared, and returned, in lower case.
+    """
+    rows = connection.execute(
+        "SELECT lower(record ->> '$.to') AS related, parent, name FROM thing"
+        " WHERE workspace = ? AND kind = ? AND record ->> '$.type' = ?"
+        " AND related IN (SELECT lower(value) FROM json_each(?)) ORDER BY serial",
+        (workspace, RELATION, type, _encode(names).decode()),
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    for to, parent, name in rows:
+        found.setdefault(to, []).append((parent, name))
+    return found
