@@ -7,6 +7,7 @@ import gzip
 import itertools
 import json
 import zlib
+from contextlib import contextmanager
 from functools import cache
 
 from served import EU, INSIGHTS, edge
@@ -174,19 +175,27 @@ class Town:
 
     def ask(self, method, target, body=None, headers=(), *, app=cast.OPERATOR):
         """Ask, and undo what came of it; what a refused call changed fails the test."""
-        connection, it = self.connection, self.it
-        caller = it.world.caller(app) if app else None
-        call = Call(method=method, url=f"{it.url}{target}", headers=tuple(headers), body=body)
-        changes = connection.total_changes
-        connection.execute("BEGIN")
-        try:
-            reply = it.world.reply(call, it.clock(), caller)
-            is_refused = 400 <= reply.status
-            if is_refused and connection.total_changes != changes:
-                assert dump(connection) == self.before, (method, target, body)
-        finally:
-            connection.execute("ROLLBACK")
+        changes = self.connection.total_changes
+        with self.staying():
+            reply = self.world(method, target, body, headers, app=app)
+            if reply.status >= 400 and self.connection.total_changes != changes:
+                assert dump(self.connection) == self.before, (method, target, body)
         return reply
+
+    def world(self, method, target, body=None, headers=(), *, app=cast.OPERATOR):
+        """Ask, within what `staying` undoes."""
+        it = self.it
+        call = Call(method=method, url=f"{it.url}{target}", headers=tuple(headers), body=body)
+        return it.world.reply(call, it.clock(), it.world.caller(app) if app else None)
+
+    @contextmanager
+    def staying(self):
+        """Let the world stay as it is, whatever is asked within."""
+        self.connection.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self.connection.execute("ROLLBACK")
 
 
 def dump(connection):
@@ -197,8 +206,7 @@ def dump(connection):
         if name not in QUIET
     ]
     return {
-        name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
-        for name in names
+        name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall() for name in names
     }
 
 
@@ -213,9 +221,7 @@ def town():
     return made
 
 
-ROUTES = tuple(
-    (method, route) for route, methods in answers().items() for method in methods
-)
+ROUTES = tuple((method, route) for route, methods in answers().items() for method in methods)
 
 
 def version_of(route):
@@ -301,7 +307,7 @@ def good(method, route, names, at=EU):
         return {}
     properties = {
         "incidents": incident,
-        "cases": incident,
+        "cases": {**incident, "status": "InProgress"},
         "comments": {"message": "changed"},
         "relations": {"relatedResourceId": bookmark},
         "tasks": {"title": "changed", "status": "Completed"},
@@ -311,14 +317,18 @@ def good(method, route, names, at=EU):
         "watchlistitems": {"itemsKeyValue": {"a": "changed"}},
         "onboardingstates": {},
     }
+    if "/cases/" in route and last == "relations":
+        return {"properties": {"targetRelationNode": {"relationNodeId": bookmark}}}
     if last in properties:
         return {"properties": properties[last]}
     return {
         "runplaybook": {"logicAppsResourceId": workflow, "tenantId": names[""]},
         "createteam": {"teamName": "changed"},
         "appendtags": {"threatIntelligenceTags": ["changed"]},
-        "replacetags": {"properties": {**INDICATOR, "threatIntelligenceTags": ["changed"]},
-                        "kind": "indicator"},
+        "replacetags": {
+            "properties": {**INDICATOR, "threatIntelligenceTags": ["changed"]},
+            "kind": "indicator",
+        },
     }.get(below, {})
 
 
@@ -336,7 +346,7 @@ def bomb():
     return base64.urlsafe_b64encode(made.compress(bytes(10**7)) + made.flush()).decode()
 
 
-_DEEP = 100_000
+_DEEP = 20_000
 BODIES = (
     b"",
     b"{",
@@ -364,10 +374,14 @@ BODIES = (
     b'{"properties":{"title":"a","title":"b"},"properties":{}}',
     b'{"etag":{},"properties":{"title":[],"severity":{},"status":1}}',
     b'{"properties":{"title":"t","severity":"Enormous","status":"New"}}',
-    b'{"properties":{"title":"t","severity":"Low","status":"New","firstActivityTimeUtc":'
-    b'"2026-13-45T99:00:00Z"}}',
-    b'{"properties":{"title":"t","severity":"Low","status":"New","lastActivityTimeUtc":'
-    b'"0001-01-01T00:00:00+14:00"}}',
+    (
+        b'{"properties":{"title":"t","severity":"Low","status":"New","firstActivityTimeUtc":'
+        b'"2026-13-45T99:00:00Z"}}'
+    ),
+    (
+        b'{"properties":{"title":"t","severity":"Low","status":"New","lastActivityTimeUtc":'
+        b'"0001-01-01T00:00:00+14:00"}}'
+    ),
     b"{'properties': {'title': '\\ud800', 'status': None}}",
     b"{'properties': '" + b"\\" * 50_001,
     b'{"properties":{"title":"' + b"A" * 3_000_000 + b'"}}',
@@ -387,6 +401,7 @@ BODIES = (
     b"[[fault]]\nstatus = 99999999999999999999",
     b'{"fault":[{"times":1e999}]}',
     b'{"advance":1e308}',
+    b"seed = 1.5\n[[fault]]\nwhat = 'refuse'\nstatus = 429",
     b"a = " + b"[" * 5_000,
     b"a" + b".a" * 1_000 + b" = 1",
     b"fault = [{status = " + b"9" * 5_000 + b"}]",
@@ -396,46 +411,75 @@ BODIES = (
     b'{"pageSize":99999999999999999999,"sortBy":[{}],"keywords":[1]}',
     b"\x00" * 100,
 )
-QUERIES = tuple(
-    f"{name}={value}"
-    for name, value in itertools.chain(
-        itertools.product(
-            ("$top", "$skip", "limit", "after"),
-            ("-1", "0", "1000000000", "1e3", "%D9%A3", "", "1.0", "+1", "9" * 5_000, "%00", "0x1"),
-        ),
-        itertools.product(
-            ("$skipToken", "$skiptoken"),
-            (
-                "x",
-                "%FF",
-                "-1",
-                "9" * 400,
-                "A" * 100_000,
-                packed("[-1,-1]"),
-                packed('["",99999999999999999999999]'),
-                packed('["x",1]'),
-                packed('["a\\u0000",1]'),
-                packed("[" * 4_000),
-                packed("{}"),
-                packed("[null,null]"),
-                packed("[4611686018427387905,1]"),
+QUERIES = (
+    *tuple(
+        f"{name}={value}"
+        for name, value in itertools.chain(
+            itertools.product(
+                ("$top", "$skip", "limit", "after"),
+                (
+                    "-1",
+                    "0",
+                    "1000000000",
+                    "1e3",
+                    "%D9%A3",
+                    "",
+                    "1.0",
+                    "+1",
+                    "9" * 50,
+                    "%00",
+                    "0x1",
+                ),
             ),
-        ),
-        itertools.product(
-            ("$filter", "$orderby", "$select", "$expand", "$search", "$count", "query", "timespan"),
-            ("'", "%00", "((((", "a eq 'b'".replace(" ", "%20"), "%F0%9F%92%A9", ",,,", "x" * 9_000),
-        ),
-    )
-) + (
+            itertools.product(
+                ("$skipToken",),
+                (
+                    "x",
+                    "%FF",
+                    "-1",
+                    "9" * 400,
+                    "A" * 10_000,
+                    packed("[-1,-1]"),
+                    packed('["",99999999999999999999999]'),
+                    packed('["x",1]'),
+                    packed('["a\\u0000",1]'),
+                    packed("[" * 4_000),
+                    packed("{}"),
+                    packed("[null,null]"),
+                    packed("[4611686018427387905,1]"),
+                ),
+            ),
+            itertools.product(
+                (
+                    "$filter",
+                    "$orderby",
+                    "$select",
+                    "$expand",
+                    "$search",
+                    "$count",
+                    "query",
+                    "timespan",
+                ),
+                (
+                    "'",
+                    "%00",
+                    "((((",
+                    "a eq 'b'".replace(" ", "%20"),
+                    "%F0%9F%92%A9",
+                    ",,,",
+                    "x" * 9_000,
+                ),
+            ),
+        )
+    ),
     "$top=1&$top=-1",
     "$filter=x&$FILTER=y",
     "&&&;;;===",
     "%",
     "%zz=%zz",
     "=",
-    "a=b&" * 3_000,
+    "a=b&" * 300,
     f"$skipToken={bomb()}",
-    f"$skiptoken={bomb()}",
     "api-version=",
     "api-version=%00",
     "api-version=9999-99-99",
@@ -443,7 +487,7 @@ QUERIES = tuple(
     "resource=%00&client_id=%00&object_id=%27",
     "changesafter=99999999999999999999",
     "names=%00",
-    "names=" + "x," * 3_000,
+    "names=" + "x," * 300,
     "kind=%00&name=%25&workspace=%27",
 )
 NAMES = (

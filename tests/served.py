@@ -165,6 +165,7 @@ class Socket(Edge):
     def __init__(self, connection, clock, folder):
         super().__init__(connection, clock)
         trust = trusted(folder, datetime.now(UTC))
+        self.context_file = trust.authority
         self.context = ssl.create_default_context(cafile=trust.authority)
         self.context.verify_flags |= ssl.VERIFY_X509_STRICT
         self.service = Service(self.world, trust, clock=clock)

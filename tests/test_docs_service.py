@@ -8,10 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from vedette.service.limits import PROFILES
 from vedette.service.route import INSIGHTS, WORKSPACE
 from vedette.service.routes import answers
-from vedette.service.state.settings import Settings
+from vedette.service.state.settings import PROFILES, Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "service.md").read_text(encoding="utf-8")

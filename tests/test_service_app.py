@@ -24,7 +24,7 @@ from cryptography import x509
 from served import EU, INSIGHTS, NOW, VERSION, Socket, edge, inhabited
 from vedette.errors import Asked, Failed, Overtaken
 from vedette.service.app import Service, run
-from vedette.service.edge import environment
+from vedette.service.edge import shapes
 from vedette.service.edge.authority import NAMES, authority, is_good, leaf
 from vedette.service.edge.folder import claim
 from vedette.service.edge.listen import is_loopback
@@ -147,7 +147,7 @@ def test_the_folder_is_its_owners_alone_and_everything_is_told_in_it(tmp_path):
     assert [one["name"] for one in told["workspaces"]] == ["soc-eu", "soc-us"]
     assert len({one["secret"] for one in told["applications"]}) == 2
     spelled = (folder / "service.env").read_text()
-    assert spelled == environment.spelled(told["environment"], "sh")
+    assert spelled == shapes.spelled(told["environment"], "sh")
     assert not (folder / "service.json").exists(), "a service that ended is nowhere"
 
 

@@ -314,3 +314,27 @@ def test_a_change_on_defender_sets_rules_off_too_and_both_planes_hear_of_it(it):
         it.clock.pass_(seconds=delay)
         assert now(it, name)["properties"]["status"] == "Closed"
         assert "reviewed" in it.graph("GET", f"/{xdr}").json["customTags"]
+
+
+def test_a_comment_that_is_edited_is_not_one_that_was_added(it):
+    added = {
+        "conditionType": "PropertyArrayChanged",
+        "conditionProperties": {"arrayType": "Comments", "changeType": "Added"},
+    }
+    keep_rule(it, "r", added, does=[modify(**tag("talked"))], **UPDATED)
+    it.make("one")
+    for message, wanted in (("first", ["talked"]), ("edited", [])):
+        it.arm("PUT", "/incidents/one/comments/c1", {"properties": {"message": message}})
+        assert labels(it, "one") == wanted
+        told = {**now(it, "one")["properties"], "labels": []}
+        it.arm("PUT", "/incidents/one", {"properties": told})
+
+
+def test_conditions_are_counted_however_deep_they_lie(it):
+    def nested(depth):
+        inner = prop("IncidentTitle", "Contains", "x") if depth == 1 else nested(depth - 1)
+        return boolean("Or", *[inner] * 5)
+
+    assert put(it, "r", rule(**logic(nested(2), nested(2)))).status == 201
+    told = put(it, "r", rule(**logic(nested(3))))
+    assert (told.status, told.message) == (400, "'Conditions' must have at most 50 items")

@@ -204,3 +204,28 @@ def test_consequences_follow_an_item_once(near):
     assert found["2"]["body"]["status"] == "resolved", "the next item sees what followed"
     rows = near.connection.execute("SELECT kind FROM change WHERE serial > ?", (before,)).fetchall()
     assert rows == [("incident",), ("alert",)]
+
+
+def test_each_item_is_a_call_of_its_own_and_its_changes_say_so(near):
+    (xdr,) = open_incidents(near, 1)
+    url = f"/v1.0/security/incidents/{xdr}"
+    near.world.write_calls(anyway=True)
+    (since,) = near.connection.execute("SELECT max(serial) FROM call").fetchone()
+    _batch(near, _patch("1", xdr, {"summary": "a"}), _patch("2", xdr, {"summary": "b"}),
+           _patch("3", xdr, {"status": "nonsense"}))  # fmt: skip
+    near.world.write_calls(anyway=True)
+    rows = near.connection.execute(
+        "SELECT request, method, url, status, who FROM call WHERE serial > ? ORDER BY serial",
+        (since,),
+    ).fetchall()
+    assert [row[1:] for row in rows] == [
+        ("PATCH", url, 200, "vedette operator"),
+        ("PATCH", url, 200, "vedette operator"),
+        ("PATCH", url, 400, "vedette operator"),
+        ("POST", BATCH, 200, "vedette operator"),
+    ]
+    assert len({row[0] for row in rows}) == 4
+    changes = near.connection.execute(
+        "SELECT request FROM change ORDER BY serial DESC LIMIT 2"
+    ).fetchall()
+    assert [request for (request,) in changes] == [rows[1][0], rows[0][0]]

@@ -338,3 +338,23 @@ def test_each_call_draws_on_the_counter_it_was_recorded_with(it, method, path, p
     if counter != "resource-requests":
         wanted.add(f"x-ms-ratelimit-remaining-subscription-global-{counter}")
     assert set(named) == wanted
+
+
+def test_a_bookmark_is_related_by_whatever_name_it_has(it):
+    it.make("one")
+    bookmark(it, "%C3%84rger")
+    assert relate(it, "one", "tie-1", at_bookmark("Ärger")).status == 200
+    told = it.arm("GET", "/bookmarks/%C3%84rger").json["properties"]["incidentInfo"]
+    assert (told["relationName"], told["title"]) == ("tie-1", "Brute force")
+    assert it.arm("DELETE", "/bookmarks/%C3%84rger").status == 200
+    after = it.arm("GET", "/incidents/one").json["properties"]["additionalData"]
+    assert after["bookmarksCount"] == 0
+    assert it.arm("GET", "/incidents/one/relations").json["value"] == []
+
+
+@pytest.mark.parametrize("below", ["comments", "relations", "tasks"])
+@pytest.mark.parametrize("top", ["0", "1001", "x", ""])
+def test_no_list_below_an_incident_takes_a_page_of_any_size(it, below, top):
+    it.make("one")
+    told = it.arm("GET", f"/incidents/one/{below}", query=f"$top={top}")
+    assert (told.status, told.code) == (400, "BadRequest")

@@ -217,3 +217,53 @@ def test_rules_are_read_and_have_no_actions(it):
     assert it.arm("GET", f"/alertRules/{one['name']}/actions").json == {"value": []}
     assert it.arm("GET", "/alertRules/none/actions").status == 404
     assert it.arm("DELETE", f"/alertRules/{one['name']}").status == 405
+
+
+def ties(it, name):
+    return [one["name"] for one in it.arm("GET", f"/incidents/{name}/relations").json["value"]]
+
+
+def test_an_alert_that_goes_elsewhere_leaves_no_relation_behind(it):
+    """A name that is no longer listed is free, and what is over does not come back."""
+    home, there = own(it)[0], "elsewhere"
+    it.make("one")
+    it.make(there)
+    alert = alerts(it, home)[0]
+    body = {"properties": {"relatedResourceId": alert["id"]}}
+    for name in ("tie-1", "tie-2"):
+        assert it.arm("PUT", f"/incidents/one/relations/{name}", body).status == 200
+    assert (ties(it, "one"), count(it, "one")) == (["tie-1", "tie-2"], 1)
+    assert it.arm("PUT", f"/incidents/{there}/relations/tie-1", body).status == 200
+    assert (ties(it, "one"), count(it, "one")) == ([], 0)
+    assert it.arm("PUT", "/incidents/one/relations/tie-1", body).status == 200
+    assert (ties(it, "one"), ties(it, there)) == (["tie-1"], [])
+    assert it.arm("DELETE", "/incidents/one/relations/tie-1").status == 200
+    assert (ties(it, "one"), count(it, "one")) == ([], 0)
+
+
+def test_relations_come_page_by_page_whatever_the_age_of_their_alerts(it):
+    """An incident that took in others has alerts that are older than those kept before them."""
+    name = own(it, many=True)[0]
+    rows = it.connection.execute(
+        "SELECT a.serial FROM alert a JOIN incident i ON i.serial = a.incident WHERE i.name = ?"
+        " ORDER BY a.serial",
+        (name,),
+    ).fetchall()
+    for age, (serial,) in enumerate(rows):
+        it.connection.execute(
+            "UPDATE alert SET created = created - ? WHERE serial = ?", (age * 10**13, serial)
+        )
+    whole = ties(it, name)
+    path = f"{EU}{INSIGHTS}/incidents/{name}/relations?api-version=2025-09-01&$top=1"
+    assert [one["name"] for one in it.pages(path)] == whole
+    assert {*whole} == {one["name"] for one in alerts(it, name)}
+    assert len(whole) == len(rows) > 1
+
+
+def test_a_playbook_of_a_standard_logic_app_is_run_by_hand_as_by_rules(it):
+    it.make("one")
+    group = PLAYBOOK.partition("/providers")[0]
+    told = {"logicAppsResourceId": f"{group}/providers/Microsoft.Web/sites/soc/workflows/block"}
+    assert it.arm("POST", "/incidents/one/runPlaybook", told).status == 204
+    told = {"logicAppsResourceId": f"{group}/providers/Microsoft.Web/plans/soc"}
+    assert it.arm("POST", "/incidents/one/runPlaybook", told).status == 400

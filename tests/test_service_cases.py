@@ -68,3 +68,26 @@ def test_a_case_can_be_made_closed_commented_and_deleted(it):
     assert it.arm("DELETE", "/cases/one/comments/c", **CASES).status == 405
     assert it.arm("PATCH", "/cases/one", body, **CASES).status == 405
     assert it.arm("DELETE", "/cases/one", **CASES).body == b"{}"
+
+
+def test_a_case_tells_its_last_comment_and_its_alerts(it):
+    it.make("one")
+    assert "lastComment" not in it.arm("GET", "/cases/one", **CASES).json["properties"]
+    for name, message in (("c1", "first"), ("c2", "second")):
+        body = {"properties": {"message": message}}
+        assert it.arm("PUT", f"/cases/one/comments/{name}", body, **CASES).status == 201
+    told = it.arm("GET", "/cases/one", **CASES).json
+    assert told["properties"]["lastComment"] == "second"
+    assert told["properties"]["relatedAlertIds"] == []
+    assert it.arm("GET", "/cases", **CASES).json["value"] == [told]
+
+
+def test_the_alerts_of_a_case_are_those_of_its_incident(tmp_path):
+    it = edge("memory", tmp_path, 60)
+    told = it.arm("GET", "/cases", **CASES).json["value"]
+    some = [one for one in told if one["properties"]["relatedAlertIds"]]
+    assert some
+    for one in some:
+        shown = it.arm("POST", f"/incidents/{one['name']}/alerts").json["value"]
+        assert one["properties"]["relatedAlertIds"] == [alert["name"] for alert in shown]
+    it.close()

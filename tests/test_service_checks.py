@@ -8,6 +8,7 @@ import threading
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from served import EU, INSIGHTS, VERSION, Clock, Memory, edge, inhabited
 from vedette.errors import Asked
@@ -17,6 +18,7 @@ from vedette.service.faults.meet import place
 from vedette.service.faults.script import Rule
 from vedette.service.state import cast
 from vedette.service.state.log import changes
+from vedette.service.state.settings import keep, settings
 
 BODY = {"properties": {"title": "Brute force", "severity": "High", "status": "New"}}
 RESOURCES = EU.partition("/providers/")[0]
@@ -169,6 +171,14 @@ def test_what_is_said_or_done_twice_is_found(it):
     ]
 
 
+def test_a_comment_that_is_sent_again_under_its_id_is_one_comment(it):
+    it.make("one")
+    for status in (201, 200):
+        body = {"properties": {"message": "hello"}}
+        assert it.arm("PUT", "/incidents/one/comments/a", body).status == status
+    assert found(it, "no-double-effect") == {}
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_a_playbook_that_one_call_ran_twice_is_found(it, again):
     it.make("one")
@@ -319,3 +329,47 @@ def test_a_trimmed_log_of_calls_accuses_nobody(it):
     written(it)
     it.connection.execute("DELETE FROM call")
     assert found(it, "no-lost-update") == {}
+
+
+def test_calls_that_are_forgotten_are_no_pass(it):
+    keep(it.connection, replace(settings(it.connection), log_keep=2))
+    for name in "abcd":
+        it.make(name)
+    told = found(it, ALL)
+    assert set(told) == {*ALL.split(",")} - {"linear-etags"}
+    assert told["no-errors"] == ["2 calls are forgotten (log_keep), and what they did is not known"]
+    assert found(it, ALL, (0, 2)) == {}
+
+
+def test_a_log_that_keeps_nothing_still_counts(it):
+    keep(it.connection, replace(settings(it.connection), log_keep=0))
+    for name in "ab":
+        it.make(name)
+        written(it)
+    assert called.latest(it.connection) == 2
+    assert "no-errors" in found(it, "no-errors")
+
+
+def test_a_field_nobody_knows_is_refused():
+    with pytest.raises(Asked, match="only=stauts: no such field; there are"):
+        wanted("only=severity+stauts")
+
+
+def test_a_next_page_that_was_refused_was_not_read(tmp_path):
+    it = edge("memory", tmp_path, count=60)
+    page = it.arm("GET", "/incidents", query="$top=7").json
+    let(it, what="refuse", status=503, times=1)
+    assert it.ask("GET", page["nextLink"].replace(":443/", "/")).status == 503
+    assert "all-pages" in found(it, "all-pages")
+    assert list(it.pages(page["nextLink"].replace(":443/", "/")))
+    assert found(it, "all-pages") == {}
+    it.close()
+
+
+def test_the_items_of_a_batch_are_checked_like_any_call(tmp_path):
+    it = edge("memory", tmp_path)
+    items = [{"id": "1", "method": "GET", "url": "/security/incidents/999999"}]
+    assert it.ask("POST", "/v1.0/$batch", {"requests": items}).status == 200
+    (why,) = found(it, "no-errors")["no-errors"]
+    assert "/security/incidents/999999 was answered 404" in why
+    it.close()

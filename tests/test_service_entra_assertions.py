@@ -251,3 +251,29 @@ def test_tokens_for_signing_in_open_nothing_by_themselves(it):
     own = federated(it.connection, it.clock.now, subject=SUBJECT, audience=ARM)
     told = it.arm("GET", "/incidents", app=None, headers={"Authorization": f"Bearer {own}"})
     assert (told.status, told.code) == (401, "InvalidAuthenticationToken")
+
+
+def test_an_assertion_is_for_the_applications_own_tenant(it):
+    it.connection.execute("INSERT INTO tenant VALUES ('7e0', 'Fabrikam', 1)")
+    it.connection.execute(
+        "INSERT INTO principal (id, kind, tenant, name, upn) VALUES ('p', 'user', '7e0', 'p',"
+        " 'p@fabrikam.example')"
+    )
+    for tenant, status in ((cast.DOMAIN, 200), ("common", 200), ("fabrikam.example", 401)):
+        told = shown(it, certified(it, aud=f"https://login.microsoftonline.com/{tenant}/v2.0"))
+        assert told.status == status
+    it.connection.execute("UPDATE app SET tenant = '7e0' WHERE id = ?", (cast.OPERATOR,))
+    it.connection.execute(
+        "INSERT INTO principal (id, kind, tenant, name, upn) VALUES ('q', 'user', ?, 'q',"
+        " 'q@contoso.example')",
+        (cast.TENANT,),
+    )
+    audience = f"https://login.microsoftonline.com/{cast.DOMAIN}/v2.0"
+    path = "/7e0/oauth2/v2.0/token"
+    form = {
+        "grant_type": "client_credentials", "client_id": cast.OPERATOR,
+        "scope": f"{ARM}/.default", "client_assertion_type": BEARER,
+        "client_assertion": certified(it, aud=audience),
+    }  # fmt: skip
+    told = it.ask("POST", path, urlencode(form).encode(), app=None)
+    assert number(told) == refusal(700023), "the sample's domain is another tenant's"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from served import EU, US, edge
 from vedette.service.state import cast
+from vedette.service.state.settings import Settings, keep
 
 MAIN = "/threatIntelligence/main"
 SAID = {
@@ -205,3 +206,19 @@ _VALUE = (
 )
 def test_no_indicator_is_too_much_for_it(shared, said):
     assert create(shared, **said).status in (201, 400)
+
+
+def test_names_that_differ_in_letters_beyond_ascii_stay_apart_however_late_they_are_read(inside):
+    keep(inside.connection, Settings(item_delay=60))
+    for name, title in (("%C3%84", "capital"), ("%C3%A4", "small")):
+        body = {"properties": {**SAID, "displayName": title}}
+        assert inside.arm("PUT", f"{MAIN}/indicators/{name}", body).status == 201
+    inside.clock.pass_(seconds=90)
+    body = {"properties": {**SAID, "displayName": "changed"}}
+    assert inside.arm("PUT", f"{MAIN}/indicators/%C3%84", body).status == 200
+    shown = inside.arm("GET", f"{MAIN}/indicators").json["value"]
+    told = {one["name"]: one["properties"]["displayName"] for one in shown}
+    assert told == {"Ä": "capital", "ä": "small"}
+    assert (
+        inside.arm("GET", f"{MAIN}/indicators/%C3%A4").json["properties"]["displayName"] == "small"
+    )

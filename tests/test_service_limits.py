@@ -5,12 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from served import EU, INSIGHTS, Clock, Memory, Socket, inhabited
-from vedette.service.limits import PROFILES, profiles
+from vedette.service.edge.begin import begin
 from vedette.service.quotas import Bucket, Sliding, Window
 from vedette.service.state import cast
-from vedette.service.state.settings import Settings, keep
+from vedette.service.state.settings import PROFILES, Settings, keep, profiles
 from vedette.wire.problems import retry_after
 
+REMAINING = "x-ms-ratelimit-remaining-subscription"
 TIMES = st.lists(st.floats(0, 200, allow_nan=False), min_size=1, max_size=200).map(sorted)
 
 
@@ -240,3 +241,61 @@ def test_profiles_are_known_by_name():
         profiles(one)
     with pytest.raises(ValueError, match="'arm' is no profile of limits"):
         profiles("arm")
+
+
+def test_the_query_of_logs_has_a_limit_of_its_own_on_both_its_paths():
+    it = Memory(inhabited(), Clock())
+    keep(it.connection, Settings(limits="logs-200"))
+    path = f"{EU}/query?api-version=2022-10-27-preview"
+    body = {"query": "SecurityIncident | take 1"}
+    (guid,) = it.connection.execute("SELECT customer FROM workspace LIMIT 1").fetchone()
+    paths = (path, f"/v1/workspaces/{guid}/query")
+    told = [it.ask("POST", paths[number % 2], body) for number in range(202)]
+    assert {one.status for one in told[:200]} == {200}
+    assert [(one.status, one.code) for one in told[200:]] == [(429, "ThrottledError")] * 2
+    assert told[200].headers["retry-after"] == "30"
+    assert it.arm("GET", "/incidents").status == 200
+    it.clock.pass_(seconds=30)
+    assert it.ask("POST", path, body).status == 200
+
+
+def test_a_refusal_says_when_to_come_again_where_the_service_does():
+    it = Memory(inhabited(), Clock())
+    keep(it.connection, Settings(limits="xdr-50-1500"))
+    for _ in range(50):
+        it.graph("GET", "")
+    inner = it.graph("GET", "").json["error"]["innerError"]
+    assert {name: inner[name] for name in ("code", "message", "status")} == {
+        "code": "429", "message": "Please retry after", "status": "429",
+    }  # fmt: skip
+    told = it.ask("GET", "/api/incidents")
+    assert told.status == 429
+    assert told.message.endswith("from 2026-11-22T07:01:00Z.")
+
+
+def test_limits_that_nobody_knows_are_never_kept():
+    it = Memory(inhabited(), Clock())
+    with pytest.raises(ValueError, match="'arm' is no profile"):
+        keep(it.connection, Settings(limits="off,arm"))
+    with pytest.raises(ValueError, match="'arm' is no profile"):
+        begin(it.connection, behaviour={"limits": "arm"})
+    assert it.arm("GET", "/incidents").status == 200
+    keep(it.connection, Settings(limits="off,arm-2024"))
+    assert it.arm("GET", "/incidents").headers[f"{REMAINING}-reads"] == "249"
+
+
+@pytest.mark.parametrize(
+    "quota",
+    [Bucket(size=3, rate=1), Window(most=3, span=60), Sliding(most=3, span=60, strict=True)],
+)
+def test_a_clock_that_was_set_back_keeps_nobody_out(quota):
+    state = ()
+    for _ in range(5):
+        spent = quota.spend(state, 1_000_000)
+        state = spent.state
+    assert spent.wait is not None
+    later = quota.spend(quota.spend(state, 999_000).state, 999_060)
+    assert later.wait is None
+    bucket = Bucket(size=3, rate=0.5)
+    told = bucket.spend((2.0, 1_000_000, 1_000_060), 999_000)
+    assert told.wait is None, "nobody has to stay away until a time that is long to come"

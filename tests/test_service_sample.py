@@ -15,7 +15,7 @@ from vedette.service.state import cast, sample
 from vedette.service.state.alerts import Alert
 from vedette.service.state.moments import ticks
 from vedette.service.state.schema import connect
-from vedette.service.state.words import HOSTILE, TECHNIQUES, TEMPLATES
+from vedette.service.state.words import HOSTILE, TEMPLATES
 
 # RFC 5737 and RFC 3849.
 DOCUMENTATION = ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
@@ -195,10 +195,15 @@ def test_every_incident_makes_sense(incidents):
 
 
 def test_nothing_open_is_merged_and_nothing_merged_leads_to_a_merged_one():
-    rows = world().execute(
-        "SELECT i.status, t.redirect, t.serial < i.serial, t.number, i.record FROM incident i"
-        " LEFT JOIN incident t ON t.xdr = i.redirect WHERE i.redirect IS NOT NULL"
+    rows = (
+        world()
+        .execute(
+            "SELECT i.status, t.redirect, t.serial < i.serial, t.number, i.record FROM incident i"
+            " LEFT JOIN incident t ON t.xdr = i.redirect WHERE i.redirect IS NOT NULL"
+        )
+        .fetchall()
     )
+    assert rows
     for status, further, older, number, record in rows:
         assert (status, further, older) == ("Closed", None, 1)
         assert msgspec.json.decode(record)["mergedInto"] == f"soc-eu#{number}"
@@ -210,6 +215,87 @@ def test_titles_mix_the_spellings_that_people_search_for(incidents):
         assert spelling in titles
     assert {*HOSTILE} <= {one.title for one in incidents}
     assert len({one.title for one in incidents}) > 250
+
+
+# https://attack.mitre.org/ - each technique with all the tactics it serves.
+TECHNIQUES = {
+    "T1003": "CredentialAccess",
+    "T1016": "Discovery",
+    "T1018": "Discovery",
+    "T1021": "LateralMovement",
+    "T1027": "DefenseEvasion",
+    "T1030": "Exfiltration",
+    "T1036": "DefenseEvasion",
+    "T1040": "CredentialAccess Discovery",
+    "T1041": "Exfiltration",
+    "T1046": "Discovery",
+    "T1047": "Execution",
+    "T1048": "Exfiltration",
+    "T1053": "Execution Persistence PrivilegeEscalation",
+    "T1055": "DefenseEvasion PrivilegeEscalation",
+    "T1059": "Execution",
+    "T1068": "PrivilegeEscalation",
+    "T1069": "Discovery",
+    "T1070": "DefenseEvasion",
+    "T1071": "CommandAndControl",
+    "T1072": "Execution LateralMovement",
+    "T1074": "Collection",
+    "T1078": "DefenseEvasion InitialAccess Persistence PrivilegeEscalation",
+    "T1087": "Discovery",
+    "T1090": "CommandAndControl",
+    "T1095": "CommandAndControl",
+    "T1098": "Persistence PrivilegeEscalation",
+    "T1102": "CommandAndControl",
+    "T1105": "CommandAndControl",
+    "T1110": "CredentialAccess",
+    "T1112": "DefenseEvasion",
+    "T1114": "Collection",
+    "T1133": "InitialAccess Persistence",
+    "T1136": "Persistence",
+    "T1140": "DefenseEvasion",
+    "T1190": "InitialAccess",
+    "T1195": "InitialAccess",
+    "T1199": "InitialAccess",
+    "T1204": "Execution",
+    "T1207": "DefenseEvasion",
+    "T1210": "LateralMovement",
+    "T1213": "Collection",
+    "T1218": "DefenseEvasion",
+    "T1219": "CommandAndControl",
+    "T1484": "DefenseEvasion PrivilegeEscalation",
+    "T1485": "Impact",
+    "T1486": "Impact",
+    "T1489": "Impact",
+    "T1490": "Impact",
+    "T1496": "Impact",
+    "T1498": "Impact",
+    "T1505": "Persistence",
+    "T1526": "Discovery",
+    "T1528": "CredentialAccess",
+    "T1530": "Collection",
+    "T1534": "LateralMovement",
+    "T1537": "Exfiltration",
+    "T1539": "CredentialAccess",
+    "T1543": "Persistence PrivilegeEscalation",
+    "T1547": "Persistence PrivilegeEscalation",
+    "T1548": "DefenseEvasion PrivilegeEscalation",
+    "T1550": "DefenseEvasion LateralMovement",
+    "T1552": "CredentialAccess",
+    "T1555": "CredentialAccess",
+    "T1556": "CredentialAccess DefenseEvasion Persistence",
+    "T1557": "Collection CredentialAccess",
+    "T1558": "CredentialAccess",
+    "T1562": "DefenseEvasion",
+    "T1564": "DefenseEvasion",
+    "T1566": "InitialAccess",
+    "T1567": "Exfiltration",
+    "T1568": "CommandAndControl",
+    "T1570": "LateralMovement",
+    "T1578": "DefenseEvasion",
+    "T1595": "Reconnaissance",
+    "T1606": "CredentialAccess",
+    "T1621": "CredentialAccess",
+}
 
 
 def test_tactics_and_techniques_belong_together():

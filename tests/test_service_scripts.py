@@ -87,7 +87,7 @@ SAID = (
     st.none()
     | st.booleans()
     | st.integers(-5, 700)
-    | st.floats()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(["host", "back", "incidents/**", "arm", "PUT", "a: *b*", "date+x", "*/*"])
     | st.text(max_size=8)
     | st.lists(st.floats(0, 9), max_size=2)

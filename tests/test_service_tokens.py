@@ -202,3 +202,13 @@ def test_audiences_are_known_by_all_their_names(tmp_path):
     assert not any(is_known(ask, one) for one in ("", "x", "https://[", "api://x", "https://x.y"))
     assert (api_of(f"{ARM}/"), api_of(GRAPH), api_of(it.url)) == ("arm", "graph", None)
     it.close()
+
+
+@pytest.mark.parametrize("audience", [f"api://{cast.READER_APP}", cast.READER_APP])
+def test_a_token_for_another_application_opens_no_api(it, audience):
+    token = it.sign_in(audience=audience).json["access_token"]
+    told = look(it, token)
+    assert (told.status, told.code) == (401, "InvalidAuthenticationTokenAudience")
+    assert it.graph("GET", "", app=None, headers={"Authorization": f"Bearer {token}"}).status == 401
+    own = it.sign_in(audience=it.url).json["access_token"]
+    assert look(it, own).status == 200

@@ -228,6 +228,13 @@ def test_an_operator_that_is_not_there_is_refused(it):
         back(told)
 
 
+@pytest.mark.parametrize("value", ['{"limits": "arm"}', '{"limit": "off"}', "x"])
+def test_settings_that_no_call_could_be_answered_with_are_refused(it, value):
+    it.connection.execute("UPDATE setting SET value = ? WHERE name = 'service'", (value,))
+    with pytest.raises(Asked, match="the settings of its service cannot be used"):
+        back(lines(it.connection))
+
+
 # ---- folders
 
 

@@ -298,6 +298,16 @@ def test_items_are_seen_after_a_while_and_go_after_a_while(inside):
     assert inside.arm("DELETE", ONE).status == 204
 
 
+def test_saying_something_else_of_a_watchlist_does_not_end_its_upload(inside):
+    keep(inside.connection, Settings(item_delay=5))
+    put(inside, "ip\n10.0.0.1", itemsSearchKey="ip")
+    assert "uploadStatus" not in put(inside, itemsSearchKey="ip").json["properties"]
+    assert inside.arm("GET", ONE).json["properties"]["uploadStatus"] == "InProgress"
+    assert inside.arm("DELETE", ONE).status == 409
+    inside.clock.pass_(seconds=6)
+    assert inside.arm("DELETE", ONE).status in (200, 204)
+
+
 def test_a_new_watchlist_has_nothing_of_the_one_before_it(inside):
     put(inside)
     inside.arm("PUT", ITEM, {"properties": {"itemsKeyValue": {"ip": "10.0.0.9"}}})

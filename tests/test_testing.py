@@ -1,7 +1,11 @@
 """The plugin, used as its readers would: their own automation, against a world of a test's own."""
 
+import ssl
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPSConnection
+from urllib.parse import urlsplit
 
 import pytest
 from azure.core.exceptions import HttpResponseError
@@ -141,3 +145,58 @@ def test_the_plugin_is_found_and_imports_nothing_heavy_by_itself(pytester):
     pytester.runpytest_subprocess("-p", "no:schemathesis", "-p", "no:xdist").assert_outcomes(
         passed=2
     )
+
+
+KEPT = {}
+
+
+def status(url, authority):
+    """Ask as whoever still runs when a test has ended."""
+    context = ssl.create_default_context(cafile=authority)
+    wire = HTTPSConnection("localhost", urlsplit(url).port, context=context, timeout=5)
+    try:
+        wire.request("GET", "/subscriptions")
+        return wire.getresponse().status
+    finally:
+        wire.close()
+
+
+def test_a_client_finds_the_authority_where_it_is_told(vedette_service, vedette_environment):
+    for file in (vedette_service.ca, vedette_environment["NODE_EXTRA_CA_CERTS"]):
+        assert status(vedette_service.url, file) == 401
+    KEPT["at"] = vedette_service.url, vedette_service.ca.read_text()
+
+
+def test_a_call_of_the_last_test_finds_nobody(vedette_service, tmp_path):
+    url, authority = KEPT["at"]
+    (tmp_path / "ca.pem").write_text(authority)
+    assert vedette_service.url != url
+    with pytest.raises(OSError, match="refused"):
+        status(url, tmp_path / "ca.pem")
+    assert vedette_service.calls() == []
+
+
+def test_threads_may_ask_at_once(vedette_service):
+    with ThreadPoolExecutor(8) as threads:
+        made = threads.map(lambda number: vedette_service.make(f"n{number}"), range(40))
+        assert len([*made]) == len(vedette_service.incidents()) == 40
+
+
+def test_nothing_is_left_open_where_warnings_are_errors(pytester):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.vedette(nonsense=1)
+        def test_a_mark_that_means_nothing(vedette_service):
+            pass
+
+        def test_a_port(vedette_service, vedette_environment):
+            vedette_service.make("one")
+        """
+    )
+    told = pytester.run(
+        sys.executable, "-X", "dev", "-W", "error", "-m", "pytest",
+        "-p", "no:schemathesis", "-p", "no:xdist", "-W", "error",
+    )  # fmt: skip
+    told.assert_outcomes(passed=1, errors=1)

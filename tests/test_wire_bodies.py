@@ -78,7 +78,7 @@ def test_a_document_without_properties_is_refused():
 def test_an_etag_counts_with_and_without_its_quotes():
     for etag in ('"a-1"', "a-1"):
         fresh({"etag": etag}, "x", '"a-1"', mandatory=True)
-    for etag in ('"a-2"', 3, ["a-1"]):
+    for etag in ('"a-2"', '""', 'W/"a-1"'):
         with pytest.raises(Fault, match="Newer version of resource 'x' exists") as refused:
             fresh({"etag": etag}, "x", '"a-1"', mandatory=False)
         assert refused.value.status == 409
@@ -136,3 +136,11 @@ def test_a_comment_says_something_and_not_too_much(message):
     with pytest.raises(Fault):
         heard_comment({"properties": {"message": message}})
     assert heard_comment({"properties": {"message": "x" * 30_000}}) == "x" * 30_000
+
+
+@pytest.mark.parametrize("etag", [0, 5, False, True, [], {}, ["x"]])
+@pytest.mark.parametrize("mandatory", [False, True])
+def test_an_etag_that_is_no_text_is_no_conflict_but_a_mistake(etag, mandatory):
+    with pytest.raises(Fault) as caught:
+        fresh({"etag": etag}, "one", '"1"', mandatory=mandatory)
+    assert (caught.value.status, caught.value.code) == (400, "BadRequest")

@@ -27,13 +27,19 @@ from vedette.model.select import Bound
 from vedette.wire.dialect import Place
 from vedette.wire.filters import ticks
 from vedette.wire.http import Reply
-from vedette.wire.incidents import PLANE, Incidents, decode, heard, spell, spell_comment
+from vedette.wire.incidents import PLANE, Incidents, decode, heard, spell_comment
+from vedette.wire.incidents import spell as spelled_for
 from vedette.wire.problems import Fault
 from wired import edits, text
 
 PUT = Incidents(ARM)
 PATCH = Incidents(ARM, update="patch")
 AT = f"https://management.azure.com{INSIGHTS}/incidents"
+
+
+def spell(*told, **more):
+    """Spell an incident, as it is read on the other side."""
+    return msgspec.json.decode(msgspec.json.encode(spelled_for(*told, **more)))
 
 
 def reply(document):

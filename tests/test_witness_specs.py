@@ -29,14 +29,21 @@ from vedette.wire.http import Call
 
 SPECS = GOLDEN / "spec/specification/securityinsights/resource-manager/Microsoft.SecurityInsights"
 FILES = (
-    "preview/2019-01-01-preview/Cases.json",
-    "stable/2023-02-01/Incidents.json",
-    "stable/2023-02-01/Watchlists.json",
-    "stable/2024-03-01/AutomationRules.json",
-    "stable/2024-03-01/Bookmarks.json",
-    "stable/2024-03-01/Incidents.json",
-    "stable/2024-03-01/ThreatIntelligence.json",
-    "stable/2024-03-01/Watchlists.json",
+    *(
+        f"preview/2019-01-01-preview/{name}.json"
+        for name in ("AutomationRules", "Bookmarks", "Cases", "ThreatIntelligence")
+    ),
+    *(
+        f"stable/{version}/{name}.json"
+        for version in ("2023-02-01", "2024-03-01")
+        for name in (
+            "AutomationRules",
+            "Bookmarks",
+            "Incidents",
+            "ThreatIntelligence",
+            "Watchlists",
+        )
+    ),
 )
 EXCEPTIONS = {
     # facts of the wire, where the specification says otherwise: (where it shows, why)

@@ -21,6 +21,7 @@ from vedette.model import instant
 from vedette.service import calls as called
 from vedette.service.checks import Checked, checked
 from vedette.service.edge.folder import claim, opened
+from vedette.service.reading import target
 from vedette.service.state.log import changes, latest
 from vedette.service.state.moments import ticks
 
@@ -100,7 +101,7 @@ def _time(text: str | None) -> Any:
 
 def _is_about(row: Row, name: str) -> bool:
     if row["kind"] == "call":
-        return f"/{name}" in row["url"].lower().partition("?")[0].replace("?", "/")
+        return name in target(row["url"])[0].split("/")
     return name in str(row["name"]).lower().split("/")
 
 

@@ -12,12 +12,12 @@ from click.core import ParameterSource
 from vedette.cli import output
 from vedette.cli.carrying import Carried, carries, moved
 from vedette.cli.options import json_only
-from vedette.cli.serving import Beside, begun, besides, ended, looked
+from vedette.cli.serving import Beside, alone, begun, besides, ended, looked
 from vedette.errors import Asked
 from vedette.model import instant
 from vedette.run import folders
 from vedette.service.app import run
-from vedette.service.edge.environment import SHAPES
+from vedette.service.edge.shapes import SHAPES
 
 
 @click.command()
@@ -82,6 +82,9 @@ def serve(
     """
     del as_json  # its line is JSON either way
     folder = Path(data) if data else folders.data() / "world"
+    for way, file in (("--export", carried.export), ("--import", carried.import_)):
+        if file is not None:
+            alone(way, "--with-secrets", "--export", "--import", "--world")
     if (told := moved(carried, folder, command)) is not None:
         return told
     if (told := looked(beside, folder, command)) is not None:

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 from msgspec import Struct
 
 from vedette.cli.activity import Wanted, check, log, mark
 from vedette.cli.options import Command
 from vedette.service.checks import names, wanted
 from vedette.service.faults.script import PRESETS, Rule, script
-from vedette.service.limits import PROFILES, profiles
+from vedette.service.state.settings import PROFILES, profiles
 
 
 class Beside(Struct, frozen=True, kw_only=True):
@@ -83,12 +84,24 @@ def looked(beside: Beside, folder: Path, command: Sequence[str]) -> int | None:
     if beside.is_log:
         if command:
             raise click.UsageError("--log runs no command.")
+        alone("--log", "--after", "--kind", "--name")
         return log(folder, beside.wanted)
     if beside.wanted != Wanted():
         raise click.UsageError("--after, --kind and --name belong to --log.")
     if beside.check is not None and not command:
+        alone("--check")
         return check(folder, beside.check)
     return None
+
+
+def alone(way: str, *belonging: str) -> None:
+    """Refuse what would be left undone: options of serving beside one that serves nothing."""
+    context = click.get_current_context()
+    for option in context.command.params:
+        named = option.opts[0]
+        given = context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if given and named not in (way, "--data", "--json", "command", *belonging):
+            raise click.UsageError(f"{named} does not go with {way}, which serves nothing.")
 
 
 def begun(beside: Beside, folder: Path) -> tuple[int, int]:

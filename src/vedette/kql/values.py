@@ -39,7 +39,12 @@ def heard(moment: str | None) -> int | None:
     except (ValueError, OverflowError):
         return None
     seventh = moment.find(".") + 7
-    if seventh > 6 and len(moment) > seventh and "0" <= moment[seventh] <= "9":
+    # The seventh character of a shorter fraction may be a digit of the offset.
+    if (
+        seventh > 6
+        and moment[seventh - 6 : seventh].isdigit()
+        and moment[seventh : seventh + 1].isdigit()
+    ):
         known += int(moment[seventh])
     return known
 

@@ -11,8 +11,7 @@ from collections.abc import Callable
 from vedette.service.arm import automation
 from vedette.service.ask import Ask
 from vedette.service.graph import following
-from vedette.service.state import logged
-from vedette.service.state.log import Change, changes
+from vedette.service.state.log import Change, changes, latest
 
 Follow = Callable[[Ask, Change], None]
 
@@ -27,14 +26,12 @@ def settle(ask: Ask, since: int) -> None:
     turn; rules that set each other off end after ten rounds.
     """
     for _ in range(_ROUNDS):
-        made = tuple(changes(ask.connection, after=since))
-        if not made:
+        if latest(ask.connection) == since:
             return
+        made = tuple(changes(ask.connection, after=since))
         since = made[-1].serial
         for change in made:
             if any(after < change.serial <= last for after, last in ask.followed):
                 continue
-            # First, so that a row shows what was changed and not yet what follows from it.
-            logged.follow(ask.connection, change, ask.settings)
             for follow in FOLLOWING:
                 follow(ask, change)

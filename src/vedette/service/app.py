@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 from aiohttp import web
 
-from vedette.service.edge import environment, gate
+from vedette.service.edge import gate
 from vedette.service.edge.announced import announced, greet
 from vedette.service.edge.begin import begin
 from vedette.service.edge.clouds import HOSTS, hostname
@@ -32,6 +32,7 @@ from vedette.service.edge.folder import claim, opened
 from vedette.service.edge.founded import Plan, inhabited
 from vedette.service.edge.listen import bound, is_loopback, listener, near, twin
 from vedette.service.edge.proxy import Proxy
+from vedette.service.edge.shapes import Shape
 from vedette.service.edge.trust import Trust, trusted
 from vedette.service.faces import PLAIN
 from vedette.service.faults.script import Rule
@@ -249,7 +250,12 @@ async def _call(request: web.BaseRequest, scheme: str) -> Call:
     try:
         body = await request.read() if request.body_exists else None
     except web.RequestPayloadError as error:
-        raise web.HTTPBadRequest(text="The body is not what its headers say.") from error
+        told = _in_json(400, "BadRequest", "The body is not what its headers say.")
+        raise web.HTTPBadRequest(text=told, content_type="application/json") from error
+    except web.HTTPRequestEntityTooLarge as error:
+        error.text = _in_json(413, "RequestContentTooLarge", "The request content is too large.")
+        error.content_type = "application/json"
+        raise
     return Call(
         method=request.method,
         url=f"{scheme}://{_text(request.headers.get('Host', ''))}"
@@ -257,6 +263,10 @@ async def _call(request: web.BaseRequest, scheme: str) -> Call:
         body=body,
         headers=tuple((name, _text(value)) for name, value in request.headers.items()),
     )
+
+
+def _in_json(status: int, code: str, message: str) -> str:
+    return Fault(status, code, message).reply("arm").body.decode()
 
 
 def _text(told: str) -> str:
@@ -334,7 +344,7 @@ def run(
     folder: Path,
     *,
     command: Sequence[str] = (),
-    shape: environment.Shape | None = None,
+    shape: Shape | None = None,
     out: TextIO = sys.stdout,
     err: TextIO = sys.stderr,
     **options: Any,

@@ -29,7 +29,8 @@ class Ask(Struct, kw_only=True):
     ARM's paths know no case. Query names are lower-case; of a repeated one the last holds.
     `at` is the time in ticks. `inner` answers a call that came inside this one, in the same
     transaction and by the same caller; `followed` are the spans of the log that such calls
-    made, whose consequences they have seen to themselves.
+    made, whose consequences they have seen to themselves. `around` is the id of the call that
+    this one came inside, empty where there is none.
     """
 
     connection: sqlite3.Connection
@@ -43,6 +44,7 @@ class Ask(Struct, kw_only=True):
     now: datetime
     at: int
     request: str
+    around: str = ""
     settings: Settings = DEFAULT
     caller: Caller = NOBODY
     inner: Callable[[Call], Reply] | None = None

@@ -83,8 +83,9 @@ class Calls:
             return
         self._connection.executemany(_INSERT, self._pending)
         self._pending.clear()
+        # The newest stays in any case: the next one's serial goes on from there.
         self._connection.execute(
-            "DELETE FROM call WHERE serial <= (SELECT max(serial) FROM call) - ?", (keep,)
+            "DELETE FROM call WHERE serial <= (SELECT max(serial) FROM call) - ?", (max(keep, 1),)
         )
         self._seen = self._connection.total_changes
 
@@ -107,7 +108,8 @@ def latest(connection: sqlite3.Connection) -> int:
 _SECRETS = frozenset(
     {
         "code", "secret", "sig", "token", "assertion", "password", "client_secret",
-        "client_assertion", "access_token", "refresh_token", "id_token",
+        "client_assertion", "access_token", "refresh_token", "id_token", "device_code", "user_code",
+        "sasuri", "authorization",
     }
 )  # fmt: skip
 

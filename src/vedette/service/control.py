@@ -22,11 +22,10 @@ from vedette.service.answer import Answer
 from vedette.service.ask import Ask
 from vedette.service.checks import checked
 from vedette.service.faults import meet, script
-from vedette.service.limits import profiles
 from vedette.service.route import Handler, Route
 from vedette.service.state.log import change_rows, latest
 from vedette.service.state.secrets import CONTROL
-from vedette.service.state.settings import DEFAULT, Settings, keep
+from vedette.service.state.settings import DEFAULT, Settings, keep, profiles
 from vedette.wire.problems import Fault
 
 KEY = CONTROL

@@ -91,7 +91,8 @@ def refusal(face: Face, ask: Ask, fault: Fault) -> Reply:
     told = fault.reply(
         "2023-01-01" if plain else face,
         moment=ask.moment,
-        request=ask.request,
+        # Recorded: the items of a batch are refused in the name of the batch.
+        request=ask.around or ask.request,
         client_request=ask.client_request,
     )
     return Reply(

@@ -16,9 +16,11 @@ from typing import Literal
 import msgspec
 
 from vedette.service.ask import Ask
+from vedette.service.faces import Face
 from vedette.service.quotas import Bucket, Left, Quota, Sliding, Spent, State, Window
 from vedette.service.route import INSIGHTS, Route
-from vedette.service.state.moments import TICKS
+from vedette.service.state.moments import TICKS, moment
+from vedette.service.state.settings import profiles
 from vedette.wire.problems import Fault
 
 Kind = Literal["read", "write", "delete"]
@@ -68,16 +70,12 @@ _XDR = {
     "xdr-1500": Sliding(most=1_500, span=_HOUR, strict=True),
 }
 
-PROFILES = ("off", "arm-2024", "arm-hourly", "sentinel-min", "graph-150", "xdr-50-1500")
-"""The names by which a world is told what to let through; `sentinel-min` is on top of arm-2024."""
 
-
-def profiles(text: str) -> frozenset[str]:
-    """Return the profiles named in a text; ValueError names one that nobody knows."""
-    named = frozenset(part.strip() for part in text.split(",")) - {"", "off"}
-    for one in sorted(named - {*PROFILES}):
-        raise ValueError(f"{one!r} is no profile of limits; there are {', '.join(PROFILES)}")
-    return named
+# The query of logs, for each user. Its other limit, five queries at once, never holds here: they
+# are answered one after the other. The code of the refusal is not in what was recorded.
+# https://learn.microsoft.com/azure/azure-monitor/service-limits
+_LOGS_200 = Sliding(most=200, span=30)
+_QUERIES = ("workspaces/{}/query", "workspaces/{}/api/query")
 
 
 def spend(ask: Ask, route: Route) -> Left | None:
@@ -88,11 +86,12 @@ def spend(ask: Ask, route: Route) -> Left | None:
     if ask.settings.limits == "off":
         return None
     named = profiles(ask.settings.limits)
-    if route.face == "arm":
-        return _on_arm(ask, route, named)
+    left = _on_arm(ask, route, named) if route.face == "arm" else None
     if _is_security(route):
-        _on_graph(ask, named)
-    return None
+        _on_graph(ask, route.face, named)
+    if "logs-200" in named and route.path.endswith(_QUERIES):
+        _on_logs(ask)
+    return left
 
 
 def _on_arm(ask: Ask, route: Route, named: frozenset[str]) -> Left | None:
@@ -149,7 +148,7 @@ def _on_sentinel(ask: Ask, route: Route, subscription: str, left: Left | None) -
     )
 
 
-def _on_graph(ask: Ask, named: frozenset[str]) -> None:
+def _on_graph(ask: Ask, face: Face, named: frozenset[str]) -> None:
     quotas: dict[str, Sliding] = {}
     if "graph-150" in named:
         quotas |= _GRAPH_150
@@ -162,12 +161,22 @@ def _on_graph(ask: Ask, named: frozenset[str]) -> None:
         if (spent := _counted(ask, f"{who} {name}", quota)).wait is not None
     ]
     if waits:
-        raise Fault(
-            429,
-            "TooManyRequests",
-            "Please retry again later.",
-            {"retry-after": str(max(waits))},
-        )
+        wait = max(waits)
+        message = "Please retry again later."
+        if face == "defender":
+            # That its body tells when is documented, in which words is not.
+            message = (
+                f"Too many requests. New calls can be made from {moment(ask.at + wait * TICKS)}."
+            )
+        raise Fault(429, "TooManyRequests", message, {"retry-after": str(wait)})
+
+
+def _on_logs(ask: Ask) -> None:
+    who = f"{ask.caller.tenant} {ask.caller.object_id} logs"
+    spent = _counted(ask, who, _LOGS_200)
+    if spent.wait is not None:
+        message = f"The query could not run: too many requests. Retry after {spent.wait} seconds."
+        raise Fault(429, "ThrottledError", message, {"retry-after": str(spent.wait)})
 
 
 def _throttled(ask: Ask, kind: Kind, subscription: str | None, wait: int) -> Fault:

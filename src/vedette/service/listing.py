@@ -70,19 +70,27 @@ def page(
     for _ in range(paging.number(ask, "$skip", otherwise=0, face="graph")):
         if next(held, None) is None:
             break
-    some: list[K] = []
-    last: Key | None = None
-    for kept, key in held:
-        if len(some) == top:
-            break
-        some.append(kept)
-        last = key
-    else:
-        last = None
+    some, last = taken(held, top)
     if last is None:
         return some, None
     tail = (LINK_KEY, paging.token(last))
     return some, paging.link(f"{ask.endpoint}{base}", ask, _NAMES, tail, readable=_READABLE)
+
+
+def taken(
+    found: Iterator[tuple[K, Key]], top: int, holds: Callable[[K], bool] | None = None
+) -> tuple[list[K], Key | None]:
+    """Return the first `top` that hold, and the key to go on from when there are more."""
+    some: list[K] = []
+    last: Key | None = None
+    for kept, key in found:
+        if holds is not None and not holds(kept):
+            continue
+        if len(some) == top:
+            return some, last
+        some.append(kept)
+        last = key
+    return some, None
 
 
 def counted(ask: Ask, every: Callable[[], Iterator[tuple[K, Key]]], wanted: Asked) -> int | None:

@@ -43,6 +43,8 @@ class Bucket(Struct, frozen=True, kw_only=True):
     def spend(self, state: State, now: float) -> Spent:
         """Take one call out; the state is level, time, and until when it stays shut."""
         level, at, shut = state or (self.size, now, 0.0)
+        if now < at:  # the world's clock was set back: who was told to stay away has no such time
+            shut = 0.0
         level = min(self.size, level + max(0.0, now - at) * self.rate)
         if now >= shut and level >= 1:
             return Spent(state=(level - 1, now, 0.0), left=int(level - 1))

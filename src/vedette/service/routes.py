@@ -104,14 +104,14 @@ def _grown(routes: Mapping[str, Route]) -> _Branch:
 
 
 _ROOT = _grown(_ROUTES)
-_Found = tuple[Route, tuple[str, ...]]
 
 
-def find(path: tuple[str, ...]) -> _Found:
+def find(path: tuple[str, ...]) -> tuple[Route, tuple[str, ...]]:
     """Return what answers at the path, in whatever case, and the names in it as they were sent."""
-    found = _walked(_ROOT, path, 0)
-    if found is not None:
-        return found
+    names: list[str] = []
+    route = _walked(_ROOT, path, 0, names)
+    if route is not None:
+        return route, tuple(names)
     first = path[0].lower() if path else ""
     if first in _VERSIONS:
         return _GRAPH_NOWHERE, ()
@@ -122,20 +122,27 @@ def find(path: tuple[str, ...]) -> _Found:
     return (_ARM_NOWHERE if first in ("subscriptions", "providers") else _OPEN_NOWHERE), ()
 
 
-def _walked(branch: _Branch, path: tuple[str, ...], at: int) -> _Found | None:
+def _walked(branch: _Branch, path: tuple[str, ...], at: int, names: list[str]) -> Route | None:
     """Follow the words of the path, and names where no word leads to an end."""
-    if at == len(path):
-        return None if branch.route is None else (branch.route, ())
-    segment = path[at]
-    word = segment.lower()
-    worded = branch.words.get(word)
-    if worded is not None and (found := _walked(worded, path, at + 1)) is not None:
-        return found
-    ways = ((branch.versioned, word),) if word in _VERSIONS else ()
-    for way, name in (*ways, (branch.named, segment)):
-        if way is not None and (found := _walked(way, path, at + 1)) is not None:
-            return found[0], (name, *found[1])
-    return None
+    for place in range(at, len(path)):
+        segment = path[place]
+        word = segment.lower()
+        way = branch.versioned if word in _VERSIONS and branch.versioned else branch.named
+        worded = branch.words.get(word)
+        if worded is not None:
+            if way is None:
+                branch = worded
+                continue
+            beyond: list[str] = []
+            found = _walked(worded, path, place + 1, beyond)
+            if found is not None:
+                names += beyond
+                return found
+        if way is None:
+            return None
+        names.append(word if way is branch.versioned else segment)
+        branch = way
+    return branch.route
 
 
 def answers() -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from vedette.service.arm.versions import unsupported_method
 from vedette.service.ask import Ask, heard
 from vedette.service.caller import Caller, application
 from vedette.service.calls import Calls
-from vedette.service.entra.tokens import Verified, verified
+from vedette.service.entra.tokens import Verified, is_taken_back, verified
 from vedette.service.faults import Trouble
 from vedette.service.faults.deeds import Struck, suffered
 from vedette.service.faults.meet import CONTROL, Faults, place
@@ -77,6 +77,8 @@ class World:
             return self._controlled(ask, caller)
         self._number(ask)
         reply, met = self._met(ask, caller, call.url)
+        if met is None and caller is None and is_taken_back(self._tokens, ask):
+            met = "expire"  # it struck another call, and this one met it too
         self._calls.add(ask, call.url, reply, met)
         return reply
 
@@ -94,11 +96,16 @@ class World:
             ask.request = id_of("request", ask.request, count)
 
     def _within(self, outer: Ask, call: Call) -> Reply:
-        """Answer a call that came inside another one, in the name of whoever made that."""
+        """
+        Answer a call that came inside another one, in the name of whoever made that. It has
+        an id and a row in the log of calls of its own, before that of the call around it.
+        """
         ask = heard(self._connection, call, outer.now, outer.settings)
-        ask.request = outer.request
+        self._number(ask)
+        ask.around = outer.request
         since = latest(self._connection)
-        told, _ = self._met(ask, outer.caller, call.url)
+        told, met = self._met(ask, outer.caller, call.url)
+        self._calls.add(ask, call.url, told, met)
         outer.followed.append((since, latest(self._connection)))
         return told
 
@@ -116,6 +123,7 @@ class World:
         met = self._faults.met(ask, route, partial(self._known, ask, route, caller))
         if met is None:
             return self._answered(route, names, ask, caller), None
+        ask.caller = self._known(ask, route, caller) or ask.caller
         struck = Struck(
             met=met,
             ask=ask,
@@ -128,7 +136,9 @@ class World:
 
     def _known(self, ask: Ask, route: Route, caller: Caller | None) -> Caller | None:
         """Return who calls, where that can be told."""
-        if caller is not None or route.is_open:
+        if route.is_open:
+            return None
+        if caller is not None:
             return caller
         try:
             return verified(self._connection, self._tokens, ask, route.face)

@@ -67,14 +67,16 @@ def vedette_service(request: pytest.FixtureRequest, _vedette_port: Port) -> Iter
         return world
 
     world = _vedette_port.run(made)
-    service = LocalService(world, _vedette_port, now)
-    faults = told.pop("faults", None)
-    if told:
-        service.behave(**told)
-    if faults is not None:
-        service.fail(faults)
-    yield service
-    _vedette_port.leave(world)
+    try:
+        service = LocalService(world, _vedette_port, now)
+        faults = told.pop("faults", None)
+        if told:
+            service.behave(**told)
+        if faults is not None:
+            service.fail(faults)
+        yield service
+    finally:
+        _vedette_port.leave(world)
 
 
 @pytest.fixture

@@ -53,8 +53,8 @@ class LocalService:
         """The variables that bring unmodified clients here: identity, addresses, whom to trust."""
         from vedette.service.edge import environment  # noqa: PLC0415 - only tests that use it pay
 
-        url = self.url
-        authority, bundle = self._port.trust
+        url, trust = self.url, self._port.trust
+        authority, bundle = str(trust.authority), str(trust.bundle)
         return self._port.run(
             lambda: environment.variables(
                 self._world.connection, url, authority=authority, bundle=bundle
@@ -64,7 +64,7 @@ class LocalService:
     @property
     def ca(self) -> Path:
         """The file with the authority that the port's certificate is from."""
-        return Path(self.environment["NODE_EXTRA_CA_CERTS"])
+        return self._port.trust.authority
 
     @property
     def workspace(self) -> str:

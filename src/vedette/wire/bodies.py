@@ -113,10 +113,12 @@ def fresh(document: Mapping[str, Any], id: str, etag: str | None, *, mandatory: 
     etag, and some clients lose them.
     """
     told = document.get("etag")
+    if told is not None and not isinstance(told, str):
+        raise refused("Error converting value for path 'etag'.")
     if not told and not mandatory:
         # azure-rest-api-specs#13203: the etag is optional in all versions of incidents.
         return
-    if not isinstance(told, str) or told.strip('"') != (etag or "").strip('"'):
+    if (told or "").strip('"') != (etag or "").strip('"'):
         raise Fault(409, "Conflict", f"Newer version of resource '{id}' exists. Data was not saved")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from vedette.model import Incident
+from vedette.wire.defender import CLASSIFICATIONS, DETERMINATIONS, UNSET
 
 Kind = Literal["word", "text", "number", "time", "list"]
 
@@ -171,7 +172,12 @@ _GRAPH = {
         words={t.lower(): o for o, t in _GRAPH_CLASSES.items()},
         strict=True,
     ),
-    "determination": Column(kind="text", read=lambda incident: incident.determination or "unknown"),
+    "determination": Column(
+        kind="word",
+        read=lambda incident: incident.determination or UNSET,
+        words={word.lower(): word for word in (*DETERMINATIONS, UNSET)},
+        strict=True,
+    ),
     "assignedto": Column(kind="text", read=_assigned),
     "createddatetime": _plain("created", "time", "created"),
     "lastupdatedatetime": _plain("modified", "time", "modified"),
@@ -186,8 +192,8 @@ _ALERTS = {
         strict=False,
     ),
     "severity": _word("severity", {s: s.lower() for s in _SEVERITIES}, None, strict=False),
-    "classification": _plain("classification", "text"),
-    "determination": _plain("determination", "text"),
+    "classification": _word("classification", _known(*CLASSIFICATIONS.values()), None, strict=True),
+    "determination": _word("determination", _known(*DETERMINATIONS, UNSET), None, strict=True),
     "assignedto": _plain("owner", "text"),
     "servicesource": _plain("source", "text"),
     "createddatetime": _plain("created", "time", "created"),

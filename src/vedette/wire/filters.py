@@ -16,6 +16,7 @@ from typing import Any
 from msgspec import Struct
 
 from vedette.model import Incident
+from vedette.model.incident import ticks as instant
 from vedette.wire.columns import DICTIONARIES, ORDERS, Column, Dictionary
 from vedette.wire.problems import Fault
 
@@ -23,6 +24,8 @@ Where = tuple[str, tuple[object, ...]]
 
 _LONGEST = 8_192
 _DEEPEST = 40
+_MOST_ALTERNATIVES = 300
+"""More of them are not told to SQL, whose expressions may be a thousand levels deep."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -109,12 +112,9 @@ def order(text: str, plane: str = "sentinel") -> tuple[tuple[str, bool], ...]:
 
 def ticks(moment: str) -> int:
     """Return the ticks of 100 ns since 1970 of an RFC 3339 text; without a zone it is UTC."""
-    at = datetime.fromisoformat(moment)
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    at, fraction = instant(moment)
     since = at - _EPOCH
-    seventh = moment.partition(".")[2][6:7]
-    micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-    return micros * 10 + (int(seventh) if seventh.isdigit() else 0)
+    return (since.days * 86_400 + since.seconds) * 10_000_000 + fraction
 
 
 _TOKEN = re.compile(
@@ -244,10 +244,24 @@ class _Reader:
     def _comparison(self, depth: int) -> _Node:
         left = self._operand(depth)
         compare = self._next("name")[1].lower()
+        if compare == "in" and not left.literal and not self._words.functions:
+            return self._among(left, depth)
         right = self._operand(depth)
         if compare not in _COMPARE or left.literal == right.literal or left.literal:
             raise self.wrong()
         return self._compared(left, compare, right)
+
+    def _among(self, left: _Operand, depth: int) -> _Node:
+        """Read a list of values; nobody was seen to ask ARM with one."""
+        self._want("(")
+        nodes: list[_Node] = []
+        while not nodes or self._take(","):
+            right = self._operand(depth)
+            if not right.literal:
+                raise self.wrong()
+            nodes.append(self._compared(left, "eq", right))
+        self._want(")")
+        return nodes[0] if len(nodes) == 1 else _either(nodes)
 
     def _compared(self, left: _Operand, compare: str, right: _Operand) -> _Node:
         told = right.value(_NOBODY, None)
@@ -362,10 +376,11 @@ def _both(nodes: list[_Node]) -> _Node:
 def _either(nodes: list[_Node]) -> _Node:
     tests = [node.test for node in nodes]
     wheres = [node.where for node in nodes if node.where]
+    is_told = len(wheres) == len(nodes) <= _MOST_ALTERNATIVES
     return _Node(
         lambda i, e: any(test(i, e) for test in tests),
-        _joined(wheres, "OR") if len(wheres) == len(nodes) else None,
-        all(node.exact for node in nodes),
+        _joined(wheres, "OR") if is_told else None,
+        is_told and all(node.exact for node in nodes),
         sum(node.lambdas for node in nodes),
     )
 

@@ -6,7 +6,6 @@ service that answers. The words of both are in `sentinel`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import attrgetter
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -28,6 +27,14 @@ from vedette.wire.bodies import (
 )
 from vedette.wire.bounds import narrow
 from vedette.wire.dialect import Place
+from vedette.wire.documents import (
+    Additional,
+    Document,
+    Label,
+    OwnerTyped,
+    OwnerUntyped,
+    Properties,
+)
 from vedette.wire.sentinel import (
     OWNER,
     PLANE,
@@ -72,12 +79,7 @@ def _narrow(bounds: tuple[Bound, ...]) -> str | None:
 
 _PORTAL = "https://portal.azure.com/#asset/Microsoft_Azure_Security_Insights/Incident"
 _TYPE = "Microsoft.SecurityInsights/Incidents"
-# How the service orders what is in TEXTS: these stand before owner and labels.
-_BEFORE_OWNER = 7
-_SPOKEN = tuple(spoken for _, spoken, _ in TEXTS)
-_texts = attrgetter(*(attribute for attribute, _, _ in TEXTS))
-_members = attrgetter(*OWNER)
-_REASON = "classificationReason"
+_NOBODY, _NOBODY_UNTYPED = OwnerTyped(), OwnerUntyped()
 _LONGEST_DESCRIPTION = 5_000
 
 
@@ -104,83 +106,80 @@ def spell(
     *,
     bookmarks: int = 0,
     provider_url: str | None = None,
-) -> dict[str, Any]:
+    team: Mapping[str, Any] | None = None,
+) -> Document:
     """
-    Return the incident as the service sends it in this version: unset texts are left out,
-    members of an owner are null. `provider_url` is where Defender shows it, if it does.
+    Return the incident as the service sends it in this version. `provider_url` is where
+    Defender shows it, if it does.
     """
-    # Lists are made of this: what can be read off in one call is.
-    said = _texts(incident)
     named = arm_id(place, incident.id)
-    properties: dict[str, Any] = _set(_SPOKEN[:_BEFORE_OWNER], said[:_BEFORE_OWNER])
-    # A case may have been closed for a reason that no incident knows.
-    if (reason := properties.get(_REASON)) is not None and reason not in REASONS:
-        del properties[_REASON]
-    properties |= {
-        "owner": _spelled_owner(incident.owner, api_version),
-        "labels": _spelled_labels(incident),
-        **_set(_SPOKEN[_BEFORE_OWNER:], said[_BEFORE_OWNER:]),
-        "lastModifiedTimeUtc": incident.modified,
-        "createdTimeUtc": incident.created,
-        "incidentNumber": incident.number,
-        "additionalData": _beside(incident, api_version, bookmarks, provider_url),
-        "relatedAnalyticRuleIds": [
+    old = _is_old(api_version)
+    # The first preview has it in its specification's examples.
+    provided = not old or api_version == "2019-01-01-preview"
+    properties = Properties(
+        title=incident.title,
+        description=incident.description,
+        severity=incident.severity,
+        status=incident.status,
+        classification=incident.classification,
+        # A case may have been closed for a reason that no incident knows.
+        classification_reason=incident.reason if incident.reason in REASONS else None,
+        classification_comment=incident.note,
+        owner=_spelled_owner(incident.owner, old=old),
+        labels=_spelled_labels(incident),
+        first_activity_time_utc=incident.first_activity,
+        last_activity_time_utc=incident.last_activity,
+        last_modified_time_utc=incident.modified,
+        created_time_utc=incident.created,
+        incident_number=incident.number,
+        additional_data=_beside(incident, api_version, bookmarks, None if old else provider_url),
+        related_analytic_rule_ids=[
             f"{place.path}{PROVIDER}/alertRules/{rule}" for rule in incident.rules or ()
         ],
-        "incidentUrl": f"{_PORTAL}{named}",
-    }
-    if not _is_old(api_version):
-        properties["providerName"] = incident.provider or SENTINEL
-        properties["providerIncidentId"] = incident.provider_id or str(incident.number)
-    return {
-        "id": named,
-        "name": incident.id,
-        "etag": incident.etag,
-        "type": _TYPE,
-        "properties": properties,
-    }
-
-
-def _set(names: tuple[str, ...], values: tuple[Any, ...]) -> dict[str, Any]:
-    return {name: value for name, value in zip(names, values, strict=True) if value is not None}
-
-
-def _spelled_owner(owner: Owner | None, api_version: str) -> dict[str, str | None]:
-    known = OWNER.values()
-    spelled = (
-        dict.fromkeys(known) if owner is None else dict(zip(known, _members(owner), strict=True))
+        incident_url=f"{_PORTAL}{named}",
+        provider_name=(incident.provider or SENTINEL) if provided else None,
+        provider_incident_id=(incident.provider_id or str(incident.number)) if provided else None,
+        team_information=team,
     )
-    if _is_old(api_version):
-        del spelled["ownerType"]
-    return spelled
+    return Document(
+        id=named, name=incident.id, etag=incident.etag, type=_TYPE, properties=properties
+    )
 
 
-def _spelled_labels(incident: Incident) -> list[dict[str, str]]:
-    labels = [{"labelName": tag, "labelType": "User"} for tag in incident.tags]
+def _spelled_owner(owner: Owner | None, *, old: bool) -> OwnerTyped | OwnerUntyped:
+    if owner is None:
+        return _NOBODY_UNTYPED if old else _NOBODY
+    if old:
+        return OwnerUntyped(owner.object_id, owner.email, owner.name, owner.upn)
+    return OwnerTyped(owner.object_id, owner.email, owner.name, owner.upn, owner.kind)
+
+
+def _spelled_labels(incident: Incident) -> list[Label]:
+    labels = [Label(tag, "User") for tag in incident.tags]
     if incident.auto_tags:
-        labels += [{"labelName": t, "labelType": "AutoAssigned"} for t in incident.auto_tags]
+        labels += [Label(tag, "AutoAssigned") for tag in incident.auto_tags]
     return labels
 
 
 def _beside(
     incident: Incident, api_version: str, bookmarks: int, provider_url: str | None
-) -> dict[str, Any]:
-    beside: dict[str, Any] = {
-        "alertsCount": incident.alerts or 0,
-        "bookmarksCount": bookmarks,
-        "commentsCount": incident.comments or 0,
-        "alertProductNames": list(incident.products or ()),
-        "tactics": list(incident.tactics or ()),
-    }
+) -> Additional:
+    merged = None
+    if incident.merged_into is not None and not _is_old(api_version):
+        number = incident.merged_into.rpartition("#")[2]
+        merged = int(number) if number.isdecimal() else None
     # Techniques are a preview's; the stable versions that are specified do not have them.
-    if incident.techniques and api_version.endswith("-preview"):
-        beside["techniques"] = list(incident.techniques)
-    if provider_url and not _is_old(api_version):
-        beside["providerIncidentUrl"] = provider_url
-    number = (incident.merged_into or "").rpartition("#")[2]
-    if number.isdecimal() and not _is_old(api_version):
-        beside["mergedIncidentNumber"] = int(number)
-    return beside
+    previewed = incident.techniques and api_version.endswith("-preview")
+    return Additional(
+        alerts_count=incident.alerts or 0,
+        bookmarks_count=bookmarks,
+        comments_count=incident.comments or 0,
+        alert_product_names=incident.products or (),
+        tactics=incident.tactics or (),
+        techniques=incident.techniques if previewed else None,
+        provider_incident_url=provider_url,
+        merged_incident_number=merged,
+    )
 
 
 def heard(
@@ -301,7 +300,8 @@ def spell_comment(
     etag: str,
 ) -> dict[str, Any]:
     """Return a comment as the service sends it; 2020-01-01 knows no versions of one."""
-    is_first = api_version[:10] < "2021-01-01"
+    # Recorded on 2020-01-01; the preview before it has them, by its specification's examples.
+    is_first = api_version[:4] == "2020"
     properties = {"message": message, "createdTimeUtc": created}
     return {
         "id": f"{arm_id(place, incident)}/Comments/{id}",

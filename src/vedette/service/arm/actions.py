@@ -9,7 +9,6 @@ https://github.com/Azure/azure-rest-api-specs, AutomationRules.json of 2024-03-0
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from msgspec.structs import replace
 
 from vedette.model import Classification, Incident, Owner, Status
 from vedette.service.arm import tasks
+from vedette.service.arm.playbooks import a_playbook
 from vedette.service.state.cast import id_of
 from vedette.service.state.log import latest
 from vedette.service.state.records import Kept, Records, Workspace
@@ -29,14 +29,6 @@ from vedette.wire.sentinel import CLASSIFICATIONS, OWNER, REASONS, SEVERITIES, S
 
 MOST = 20
 """How many actions a rule may have, by Microsoft's list of limits."""
-_PLAYBOOK = re.compile(
-    r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]{1,90}"
-    r"/providers/Microsoft\.(Logic/workflows|Web/sites)/[^/]{1,260}(/workflows/[^/]{1,80})?",
-    re.IGNORECASE | re.ASCII,
-)
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_LONGEST_TITLE = 150
-_LONGEST_TEXT = 3_000
 _INT32 = 2**31
 _WORDS = {
     "severity": ("severity", words(SEVERITIES)),
@@ -81,26 +73,12 @@ def _heard(told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _hear_playbook(said: Mapping[str, Any]) -> dict[str, Any]:
-    playbook, tenant = a_text(said, "logicAppResourceId"), a_text(said, "tenantId")
-    if not playbook:
-        raise refused("'LogicAppResourceId' must have a non-empty value")
-    if not _PLAYBOOK.fullmatch(playbook):
-        raise refused(f"Invalid Logic App resource id: '{playbook[:200]}'.")
-    if tenant and not _GUID.fullmatch(tenant):
-        raise refused(f"Invalid tenant id: '{tenant[:40]}'.")
+    playbook, tenant = a_playbook(said, "logicAppResourceId")
     return {"logicAppResourceId": playbook, **({"tenantId": tenant} if tenant else {})}
 
 
 def _hear_task(said: Mapping[str, Any]) -> dict[str, Any]:
-    title, description = a_text(said, "title"), a_text(said, "description")
-    if not title or not title.strip():
-        raise refused("'Title' must have a non-empty value")
-    for name, told, most in (
-        ("Title", title, _LONGEST_TITLE),
-        ("Description", description or "", _LONGEST_TEXT),
-    ):
-        if len(told) > most:
-            raise refused(f"{name} length should not exceed {most} characters")
+    title, description = tasks.texts(said)
     return {"title": title, **({} if description is None else {"description": description})}
 
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vedette.service import paging
 from vedette.service.answer import Answer
 from vedette.service.arm.enter import entered, place
-from vedette.service.arm.incidents import DEFAULT_TOP, MOST, author, missing
+from vedette.service.arm.incidents import author, missing, page_size
 from vedette.service.arm.versions import version
 from vedette.service.ask import Ask, origin
 from vedette.service.route import Route
@@ -104,9 +105,7 @@ def paged(
     `nextLink` where there is more. `spell` is given the whole page.
     """
     # The default and the limit are those of incidents; of the other lists none was recorded.
-    top = paging.number(ask, "$top", otherwise=DEFAULT_TOP, least=1)
-    if top > MOST:
-        raise Fault(400, "BadRequest", f"Invalid value for $top: it should not exceed {MOST}.")
+    top = page_size(ask)
     page: list[T] = []
     last: paging.Key = ("", 0)
     link = None
@@ -145,9 +144,8 @@ class Shelf(Struct, frozen=True, kw_only=True):
     that is there, or None; the etag was looked at). `most`: how many there may be; one more
     is refused with 400 and the text `too_many`. `created`: the status of a first PUT.
     `belongs` checks that the parent named in the path exists and returns its name as kept;
-    None where there is none in the path. `named` refuses a name that cannot be. `echo`
-    spells the answer of a PUT, where that differs from `spell`. `missing`: what is said of a
-    name that nothing has. `gone`: what else happens before one is deleted.
+    None where there is none in the path. `echo` spells the answer of a PUT, where that
+    differs from `spell`. `gone`: what else happens before one is deleted.
     """
 
     kind: str
@@ -161,9 +159,7 @@ class Shelf(Struct, frozen=True, kw_only=True):
     created: int = 201
     buckets: Buckets = PLAIN
     belongs: Callable[[There, str], str] | None = None
-    named: Callable[[There, str], None] | None = None
     echo: Callable[[There, Thing], dict[str, Any]] | None = None
-    missing: Callable[[str], Fault] = missing
     gone: Callable[[There, Thing], None] | None = None
 
     def list(self, ask: Ask, *at: str) -> Answer:
@@ -184,7 +180,7 @@ class Shelf(Struct, frozen=True, kw_only=True):
         there, name = self._entered(ask, "read", at)
         thing = self._thing(there, name)
         if thing is None:
-            raise self.missing(name)
+            raise missing(name)
         return Answer(status=200, document=self.spell(there, thing), bucket=self.buckets.read)
 
     def put(self, ask: Ask, *at: str) -> Answer:
@@ -195,8 +191,6 @@ class Shelf(Struct, frozen=True, kw_only=True):
         document = bodies.body(ask.body)
         if before is not None:
             bodies.fresh(document, name, before.etag, mandatory=False)
-        elif self.named is not None:
-            self.named(there, name)
         record = self.heard(there, document, before)
         if before is not None:
             made = things.save(before, record)
@@ -237,13 +231,7 @@ class Shelf(Struct, frozen=True, kw_only=True):
         if self.belongs is None:
             return there, name
         parent = self.belongs(there, parents[-1])
-        return There(
-            ask=ask,
-            workspace=there.workspace,
-            place=there.place,
-            version=there.version,
-            parent=parent,
-        ), name
+        return replace(there, parent=parent), name
 
 
 def shelf(path: str, of: Shelf) -> dict[str, Route]:

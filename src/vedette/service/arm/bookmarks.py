@@ -127,8 +127,7 @@ def _document(there: There, bookmark: Thing, updated: int) -> dict[str, Any]:
 
 def _incident_info(there: There, name: str) -> dict[str, str | None]:
     """Tell of the incident that the bookmark was related to first."""
-    found = related(there.ask.connection, there.workspace.serial, BOOKMARK, [name])
-    for parent, relation in found.get(name.lower(), ()):
+    for parent, relation in related(there.ask.connection, there.workspace.serial, name):
         kept = there.ask.records("sentinel").named(there.workspace, parent)
         if kept is not None:
             return {
@@ -163,8 +162,7 @@ def _as_entity(there: There, bookmark: Thing) -> dict[str, Any]:
 def _gone(there: There, bookmark: Thing) -> None:
     """Take a bookmark off its incidents before it is deleted; they get new versions by it."""
     things, records = there.ask.things(), there.ask.records("sentinel")
-    found = related(there.ask.connection, there.workspace.serial, BOOKMARK, [bookmark.name])
-    for parent, name in found.get(bookmark.name.lower(), ()):
+    for parent, name in related(there.ask.connection, there.workspace.serial, bookmark.name):
         relation = things.named(there.workspace, RELATION, name, parent=parent)
         if relation is not None:
             things.remove(relation)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vedette.model import Incident
 from vedette.service.arm.incidents import Collection, Tongue, collection
 from vedette.service.route import INSIGHTS
-from vedette.service.state.records import Comment, Kept
+from vedette.service.state.alerts import names_of
+from vedette.service.state.records import Comment, Kept, Records, Workspace
 from vedette.service.state.relations import Beside
-from vedette.wire import bodies, cases
+from vedette.wire import cases
 from vedette.wire.dialect import Place
 
 
@@ -19,9 +20,29 @@ def _spell(
     place: Place,
     version: str,  # noqa: ARG001  # one shape for both collections
     tenant: str,  # noqa: ARG001  # as above
-    had: Beside,  # noqa: ARG001  # as above; a case tells neither of bookmarks nor of teams
+    had: Beside,
 ) -> dict[str, Any]:
-    return cases.spell(kept.incident, place)
+    return cases.spell(kept.incident, place, alert_ids=had.alerts, last_comment=had.last_comment)
+
+
+def _beside(
+    records: Records,
+    workspace: Workspace,  # noqa: ARG001  # as above
+    page: Sequence[Kept],
+) -> Mapping[str, Beside]:
+    alerts = names_of(records.connection, [kept.serial for kept in page])
+    return {
+        kept.incident.id: Beside(
+            alerts=tuple(alerts.get(kept.serial, ())),
+            last_comment=_last_comment(records, kept),
+        )
+        for kept in page
+    }
+
+
+def _last_comment(records: Records, kept: Kept) -> str | None:
+    comments = records.comments(kept) if kept.incident.comments else ()
+    return comments[-1].message if comments else None
 
 
 def _heard(
@@ -52,8 +73,8 @@ CASES = Collection(
         spell=_spell,
         heard=_heard,
         spell_comment=_spell_comment,
-        heard_comment=bodies.heard_comment,
         comments="cases/comments",
+        beside=_beside,
     )
 )
 ROUTES = collection(f"{INSIGHTS}/cases", CASES)

@@ -148,11 +148,19 @@ def heard(value: object, depth: int = 0) -> list[dict[str, Any]]:
     told = [] if value is None else value
     if not isinstance(told, list) or not all(isinstance(one, dict) for one in told):
         raise refused("Error converting value for path 'properties.triggeringLogic.conditions'.")
-    if depth == 0 and len(told) > MOST:
-        raise refused(f"'Conditions' must have at most {MOST} items")
     if depth > _DEEPEST:
         raise refused(f"Conditions must not be nested deeper than {_DEEPEST}")
-    return [_heard(one, depth) for one in told]
+    conditions = [_heard(one, depth) for one in told]
+    if depth == 0 and _count(conditions) > MOST:
+        raise refused(f"'Conditions' must have at most {MOST} items")
+    return conditions
+
+
+def _count(conditions: Iterable[Mapping[str, Any]]) -> int:
+    """Return how many compare something, however deep they lie."""
+    held = (one["conditionProperties"] for one in conditions)
+    within = (told.get("innerConditions") or told.get("itemConditions") for told in held)
+    return sum(_count(some) if some else 1 for some in within)
 
 
 def _heard(told: Mapping[str, Any], depth: int) -> dict[str, Any]:
@@ -276,7 +284,8 @@ def _array_changed(told: Mapping[str, Any], case: Case) -> bool:
     if change.verb == "create":
         return False
     if told["arrayType"] == "Comments":
-        return change.verb == "comment"
+        # An edit tells what the comment said before.
+        return change.verb == "comment" and "comment" not in (change.before or {})
     if told["arrayType"] != "Labels":
         return False
     before, after = ({*((one or {}).get("tags") or ())} for one in (change.before, change.after))

@@ -13,12 +13,12 @@ from vedette.service.state.roles import may
 from vedette.wire.dialect import Place
 from vedette.wire.problems import Fault
 
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 def subscribed(ask: Ask, id: str) -> str:
     """Return the subscription's id, if it is one of the caller's tenant."""
-    if not _GUID.fullmatch(id):
+    if not GUID.fullmatch(id):
         raise Fault(
             400,
             "InvalidSubscriptionId",

@@ -16,13 +16,14 @@ from vedette.service.answer import Answer
 from vedette.service.arm.enter import entered, place
 from vedette.service.arm.versions import version
 from vedette.service.ask import Ask, origin
-from vedette.service.listing import asked
+from vedette.service.listing import asked, taken
 from vedette.service.route import INSIGHTS, Route
-from vedette.service.state.records import Author, Comment, Kept, Records, Workspace, taken
+from vedette.service.state.records import Author, Comment, Kept, Records, Workspace
 from vedette.service.state.relations import NOTHING, Beside, beside
 from vedette.service.state.twin import mirrors, provider_url, told_on_sentinel
 from vedette.wire import bodies, incidents
 from vedette.wire.dialect import Place
+from vedette.wire.documents import Document
 from vedette.wire.problems import Fault
 
 DEFAULT_TOP = 50
@@ -33,22 +34,21 @@ MOST_COMMENTS = 100
 class Tongue(Struct, frozen=True, kw_only=True):
     """
     How a collection speaks: its name and that of its comments, as versions know them, and its
-    documents in both directions.
+    documents in both directions. `beside` finds what these tell of other things, by name.
     """
 
     kind: str
     plane: str
-    spell: Callable[[Kept, Place, str, str, Beside], dict[str, Any]]
+    spell: Callable[[Kept, Place, str, str, Beside], Any]
     heard: Callable[[Mapping[str, Any], Incident | None, Place, str, bool], Incident]
     spell_comment: Callable[[Comment, str, Place, str], dict[str, Any]]
-    heard_comment: Callable[[Mapping[str, Any]], str]
     comments: str
+    beside: Callable[[Records, Workspace, Sequence[Kept]], Mapping[str, Beside]]
     is_patched: bool = False
 
-    def all_spelled(self, here: _Here, page: Sequence[Kept]) -> list[dict[str, Any]]:
+    def all_spelled(self, here: _Here, page: Sequence[Kept]) -> list[Any]:
         """Return the documents of these incidents of one workspace."""
-        names = [kept.incident.id for kept in page]
-        found = beside(here.records.connection, here.workspace.serial, names)
+        found = self.beside(here.records, here.workspace, page)
         place, tenant = here.place, here.workspace.tenant
         return [
             self.spell(kept, place, here.version, tenant, found.get(kept.incident.id, NOTHING))
@@ -70,10 +70,7 @@ class Collection:
     def list(self, ask: Ask, *at: str) -> Answer:
         """Return a page, newest first unless asked otherwise."""
         here = self._enter(ask, at, "read")
-        top = paging.number(ask, "$top", otherwise=DEFAULT_TOP, least=1)
-        if top > MOST:
-            # Azure-Sentinel#8464 knows the limit; how it is said was not recorded.
-            raise Fault(400, "BadRequest", f"Invalid value for $top: it should not exceed {MOST}.")
+        top = page_size(ask)
         wanted = asked(ask, self._tongue.plane)
         found = here.records.listed(
             here.workspace,
@@ -143,7 +140,7 @@ class Collection:
         *where, named = at
         here = self._enter(ask, where, "comments/read", named, "comments")
         kept = here.kept(named)
-        top = paging.number(ask, "$top", otherwise=DEFAULT_TOP, least=1)
+        top = page_size(ask)
         after = paging.key(ask, "$skipToken")
         left = [
             comment
@@ -178,7 +175,7 @@ class Collection:
         here = self._enter(ask, where, "comments/write", named, "comments", comment_id)
         kept = here.kept(named)
         document = bodies.body(ask.body)
-        message = self._tongue.heard_comment(document)
+        message = bodies.heard_comment(document)
         before = here.records.comment(kept, comment_id)
         if before is not None:
             bodies.fresh(document, comment_id, before.etag, mandatory=False)
@@ -222,7 +219,7 @@ class Collection:
             version=spoken,
         )
 
-    def _spelled(self, here: _Here, kept: Kept) -> dict[str, Any]:
+    def _spelled(self, here: _Here, kept: Kept) -> Any:
         return self._tongue.all_spelled(here, [kept])[0]
 
     def _saved(self, here: _Here, kept: Kept, after: Incident) -> Answer:
@@ -251,6 +248,15 @@ class _Here(Struct, frozen=True, kw_only=True):
         return kept
 
 
+def page_size(ask: Ask) -> int:
+    """Return how many a page is to hold, by `$top`."""
+    top = paging.number(ask, "$top", otherwise=DEFAULT_TOP, least=1)
+    if top > MOST:
+        # Azure-Sentinel#8464 knows the limit; how it is said was not recorded.
+        raise Fault(400, "BadRequest", f"Invalid value for $top: it should not exceed {MOST}.")
+    return top
+
+
 def missing(id: str) -> Fault:
     """Return what the provider says of a name that nothing has."""
     return Fault(404, "NotFound", f"Resource '{id}' does not exist")
@@ -272,15 +278,20 @@ def author(ask: Ask, program: str = _PROGRAM) -> Author:
     )
 
 
-def _spell(kept: Kept, place: Place, version: str, tenant: str, had: Beside) -> dict[str, Any]:
-    url = provider_url(kept, tenant)
-    document = incidents.spell(
-        kept.incident, place, version, bookmarks=had.bookmarks, provider_url=url
+def _spell(kept: Kept, place: Place, version: str, tenant: str, had: Beside) -> Document:
+    return incidents.spell(
+        kept.incident,
+        place,
+        version,
+        bookmarks=had.bookmarks,
+        provider_url=provider_url(kept, tenant),
+        # Teams never left the previews.
+        team=had.team if version.endswith("-preview") else None,
     )
-    # Teams never left the previews.
-    if had.team is not None and version.endswith("-preview"):
-        document["properties"]["teamInformation"] = had.team
-    return document
+
+
+def _beside(records: Records, workspace: Workspace, page: Sequence[Kept]) -> Mapping[str, Beside]:
+    return beside(records.connection, workspace.serial, [kept.incident.id for kept in page])
 
 
 def _heard(
@@ -314,8 +325,8 @@ INCIDENTS = Collection(
         spell=_spell,
         heard=_heard,
         spell_comment=_spell_comment,
-        heard_comment=bodies.heard_comment,
         comments="comments",
+        beside=_beside,
         is_patched=True,
     )
 )

@@ -39,10 +39,13 @@ def subscriptions(ask: Ask) -> Answer:
 def subscription(ask: Ask, id: str) -> Answer:
     """Describe one subscription."""
     named(ask)
-    found, reached = subscribed(ask, id), _reached(ask)
-    if found not in reached:
+    found = subscribed(ask, id)
+    if found not in _reached(ask):
         allowed(ask, "Microsoft.Resources/subscriptions/read", f"/subscriptions/{found}")
-    return Answer(status=200, document=_subscription(ask, found, reached[found]), bucket="reads")
+    (name,) = ask.connection.execute(
+        "SELECT name FROM subscription WHERE id = ?", (found,)
+    ).fetchone()
+    return Answer(status=200, document=_subscription(ask, found, name), bucket="reads")
 
 
 def groups(ask: Ask, id: str) -> Answer:

@@ -6,10 +6,12 @@ is run: that it was asked for is in the log of changes, under the kind `playbook
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from vedette.service.answer import Answer
 from vedette.service.arm.below import There, enter, incident
+from vedette.service.arm.enter import GUID
 from vedette.service.arm.entities import entity
 from vedette.service.ask import Ask
 from vedette.service.route import INSIGHTS, Route
@@ -19,12 +21,11 @@ from vedette.service.state.relations import TEAM
 from vedette.wire.bodies import a_text, body, refused
 from vedette.wire.problems import Fault
 
-_WORKFLOW = re.compile(
+_PLAYBOOK = re.compile(
     r"/subscriptions/[0-9a-f-]{36}/resourceGroups/[^/]{1,90}"
-    r"/providers/Microsoft\.Logic/workflows/[^/]{1,80}",
-    re.IGNORECASE,
+    r"/providers/Microsoft\.(Logic/workflows|Web/sites)/[^/]{1,260}(/workflows/[^/]{1,80})?",
+    re.IGNORECASE | re.ASCII,
 )
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _LONGEST_NAME = 256
 
 
@@ -53,15 +54,21 @@ def on_entity(ask: Ask, *at: str) -> Answer:
     return _run(there, entity(there, name).name, {"on": "entity", **told})
 
 
+def a_playbook(said: Mapping[str, Any], name: str) -> tuple[str, str | None]:
+    """Return the id of the playbook under this member, and its tenant where one is given."""
+    playbook, tenant = a_text(said, name), a_text(said, "tenantId")
+    if not playbook:
+        raise refused(f"'{name[0].upper()}{name[1:]}' must have a non-empty value")
+    if not _PLAYBOOK.fullmatch(playbook):
+        raise refused(f"Invalid Logic App resource id: '{playbook[:200]}'.")
+    if tenant and not GUID.fullmatch(tenant):
+        raise refused(f"Invalid tenant id: '{tenant[:40]}'.")
+    return playbook, tenant or None
+
+
 def _asked(ask: Ask) -> dict[str, str | None]:
     said = body(ask.body)
-    playbook, tenant = a_text(said, "logicAppsResourceId"), a_text(said, "tenantId")
-    if not playbook:
-        raise refused("'LogicAppsResourceId' must have a non-empty value")
-    if not _WORKFLOW.fullmatch(playbook):
-        raise refused(f"Invalid Logic App resource id: '{playbook[:200]}'.")
-    if tenant and not _GUID.fullmatch(tenant):
-        raise refused(f"Invalid tenant id: '{tenant[:40]}'.")
+    playbook, tenant = a_playbook(said, "logicAppsResourceId")
     about = a_text(said, "incidentArmId")
     return {"playbook": playbook, "tenant": tenant, "incident": about and about[:1_000]}
 

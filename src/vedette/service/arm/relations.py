@@ -95,7 +95,9 @@ def relations(there: There, kept: Kept) -> Iterator[Relation]:
     """Give an incident's relations; what it shares with its alerts is named as they are."""
     made = tuple(_made(there, kept))
     named = {one.to.lower() for one in made}
-    for one in there.ask.alerts("sentinel").of(kept)[:MOST_ALERTS]:
+    shown = there.ask.alerts("sentinel").of(kept)[:MOST_ALERTS]
+    # Pages go on from a place, so it has to grow: alerts are kept in no order of their times.
+    for one in sorted(shown, key=lambda one: one.serial):
         if one.alert.id not in named:
             yield Relation(name=one.alert.id, type=ALERT, to=one.alert.id, place=one.serial)
     yield from made
@@ -170,12 +172,8 @@ def _of(thing: Thing) -> Relation:
 
 
 def _made(there: There, kept: Kept) -> Iterator[Relation]:
-    """Give what calls related; of alerts, those that are the incident's still."""
-    found = there.ask.things().listed(there.workspace, RELATION, parent=kept.incident.id)
-    alerts = {one.alert.id for one in there.ask.alerts("sentinel").of(kept)}
-    for one in map(_of, found):
-        if one.type == BOOKMARK or one.to in alerts:
-            yield one
+    """Give what calls related."""
+    return map(_of, there.ask.things().listed(there.workspace, RELATION, parent=kept.incident.id))
 
 
 def _named(there: There, kept: Kept, name: str) -> Relation | None:

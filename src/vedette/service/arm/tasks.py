@@ -53,17 +53,23 @@ def add(
     return things.add(workspace, KEPT, name, record, parent=incident)
 
 
-def _heard(there: There, document: Mapping[str, Any], before: Thing | None) -> dict[str, Any]:
-    said = bag(document)
-    title, status = a_text(said, "title"), a_word(said, "status", _STATUSES)
-    description = a_text(said, "description")
+def texts(said: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Return the title and the description that a task is to have, within their limits."""
+    title, description = a_text(said, "title"), a_text(said, "description")
     if not title or not title.strip():
         raise refused("'Title' must have a non-empty value")
-    if status is None:
-        raise refused("'Status' must have a non-empty value")
     for name, told in (("title", title), ("description", description or "")):
         if len(told) > _LONGEST[name]:
             raise refused(f"{name.title()} length should not exceed {_LONGEST[name]} characters")
+    return title, description
+
+
+def _heard(there: There, document: Mapping[str, Any], before: Thing | None) -> dict[str, Any]:
+    said = bag(document)
+    title, description = texts(said)
+    status = a_word(said, "status", _STATUSES)
+    if status is None:
+        raise refused("'Status' must have a non-empty value")
     by = client(there.ask, _PROGRAM)
     return {
         "title": title,

@@ -165,6 +165,8 @@ def put(there: There, alias: str) -> Answer:
     if found:
         room(things, there.workspace, len(found))
         record["uploaded"] = ask.at
+    elif before is not None and _status(ask, before) == "InProgress":
+        record["uploaded"] = before.record["uploaded"]
     if found or before is None:
         record["uploadStatus"] = "New"
     if before is None:

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from vedette.service.edge import environment
 from vedette.service.edge.folder import private
+from vedette.service.edge.shapes import Shape, spelled
 from vedette.service.edge.trust import Trust
 
 
@@ -33,19 +34,17 @@ def announced(
         proxy=proxy,
         door=door,
     )
-    spelled = environment.spelled(told["environment"])
-    private(folder / "service.env", spelled.encode())
+    variables = spelled(told["environment"]).encode()
+    private(folder / "service.env", variables)
     private(folder / "service.json", json.dumps(told, indent=2).encode())
     return told
 
 
-def greet(
-    told: Mapping[str, Any], folder: Path, shape: environment.Shape | None, to: TextIO
-) -> None:
+def greet(told: Mapping[str, Any], folder: Path, shape: Shape | None, to: TextIO) -> None:
     """Print the ready line, and the variables where they are asked for in some `shape`."""
     line = {"ready": True, "url": told["url"], "data": str(folder), "process": told["process"]}
     if "proxy" in told:
         line["proxy"] = told["proxy"]
-    text = "" if shape is None else environment.spelled(told["environment"], shape)
+    text = "" if shape is None else spelled(told["environment"], shape)
     to.write(f"{json.dumps(line)}\n{text}")
     to.flush()

@@ -19,8 +19,12 @@ def begin(
 ) -> None:
     """Let the world have these faults and no others, and behave as told where it is told."""
     connection.execute("BEGIN")
-    remove(connection)
-    place(connection, rules)
-    if behaviour:
-        keep(connection, replace(settings(connection), **behaviour))
+    try:
+        remove(connection)
+        place(connection, rules)
+        if behaviour:
+            keep(connection, replace(settings(connection), **behaviour))
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
     connection.execute("COMMIT")

@@ -5,23 +5,16 @@ of whatever runs them, and one JSON document with everything.
 
 from __future__ import annotations
 
-import re
-import shlex
 import sqlite3
 from collections.abc import Mapping
-from hashlib import sha256
-from typing import Any, Literal
+from typing import Any
 
 from vedette.service.state import cast
 from vedette.service.state.records import workspaces
 
-Shape = Literal["sh", "pwsh", "github", "azdo", "dotenv"]
-SHAPES: tuple[Shape, ...] = ("sh", "pwsh", "github", "azdo", "dotenv")
-
 # MSAL asks login.microsoftonline.com about every authority it does not know, unless the
 # tenant is called `adfs`: with that name an unmodified DefaultAzureCredential works offline.
 TENANT = "adfs"
-_SECRETS = frozenset({"AZURE_CLIENT_SECRET"})
 
 
 def variables(
@@ -156,48 +149,3 @@ def _identity(connection: sqlite3.Connection, door: str) -> dict[str, str]:
 def _kept(connection: sqlite3.Connection, name: str) -> str:
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
     return "" if row is None else str(row[0])
-
-
-def spelled(values: Mapping[str, str], shape: Shape = "sh") -> str:
-    """Return the variables as this kind of shell, pipeline or file takes them."""
-    return "".join(f"{_SHAPES[shape](name, value)}\n" for name, value in values.items())
-
-
-def _dotenv(name: str, value: str) -> str:
-    if re.fullmatch(r"[\w./:@%+-]*", value, re.ASCII):
-        return f"{name}={value}"
-    escaped = value
-    for plain, spelled_ in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
-        escaped = escaped.replace(plain, spelled_)
-    return f'{name}="{escaped}"'
-
-
-def _pwsh(name: str, value: str) -> str:
-    # PowerShell takes typographic quotes for quotes.
-    doubled = re.sub("(['\u2018-\u201b])", r"\1\1", value)
-    return f"$env:{name} = '{doubled}'"
-
-
-def _github(name: str, value: str) -> str:
-    # https://docs.github.com/actions/reference/workflow-commands-for-github-actions
-    if "\n" not in value and "\r" not in value:
-        return f"{name}={value}"
-    end = f"end_{sha256(value.encode()).hexdigest()}"
-    return f"{name}<<{end}\n{value}\n{end}"
-
-
-def _azdo(name: str, value: str) -> str:
-    # https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands
-    secret = ";issecret=true" if name in _SECRETS else ""
-    escaped = value.replace("%", "%AZP25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"##vso[task.setvariable variable={name}{secret}]{escaped}"
-
-
-_SHAPES = {
-    "sh": lambda name, value: f"export {name}={shlex.quote(value)}",
-    "pwsh": _pwsh,
-    # For the file that $GITHUB_ENV names.
-    "github": _github,
-    "azdo": _azdo,
-    "dotenv": _dotenv,
-}

@@ -10,12 +10,12 @@ from datetime import datetime
 from msgspec import Struct
 
 from vedette.errors import Asked
-from vedette.service.limits import profiles
 from vedette.service.state import sample
 from vedette.service.state.cast import settled
 from vedette.service.state.founding import found
 from vedette.service.state.records import workspaces
 from vedette.service.state.secrets import EVERY, kept_secret
+from vedette.service.state.settings import profiles
 from vedette.service.state.worldfile import WorldFile
 
 

@@ -18,10 +18,10 @@ from msgspec import Struct
 
 from vedette.service.ask import Ask
 from vedette.service.entra import keys
-from vedette.service.entra.forms import SHARED
+from vedette.service.entra.forms import home
 from vedette.service.entra.refusals import refused
 from vedette.service.state.apps import EXCHANGE, ISSUER, App
-from vedette.service.state.cast import DOMAIN, id_of
+from vedette.service.state.cast import id_of
 from vedette.wire.problems import Fault
 
 _SKEW = 300
@@ -130,9 +130,16 @@ def _is_ours(ask: Ask, app: App, audience: str) -> bool:
     return (
         parts.scheme == "https"
         and parts.netloc.lower() in {*_LOGINS, ask.endpoint.partition("://")[2].lower()}
-        and tenant.lower() in (app.tenant, DOMAIN, "adfs", *SHARED)
         and rest in _ENDPOINTS
+        and _is_home(ask, app, tenant)
     )
+
+
+def _is_home(ask: Ask, app: App, named: str) -> bool:
+    try:
+        return home(ask.connection, named, app.id) == app.tenant
+    except Fault:
+        return False
 
 
 def _by_issuer(ask: Ask, app: App, assertion: str, head: _Head, said: _Said) -> None:

@@ -49,7 +49,7 @@ GRAPH = _NAMES["graph"][0]
 
 
 def api_of(audience: str) -> Api | None:
-    """Return the one API that the audience names; None for the service's own addresses."""
+    """Return the one API that the audience names; None for whatever else is known here."""
     return _APIS.get(audience.rstrip("/").lower())
 
 
@@ -70,6 +70,15 @@ def is_known(ask: Ask, audience: str) -> bool:
     named = host if parts.scheme == "api" else audience
     row = ask.connection.execute("SELECT 1 FROM app WHERE id = ?", (named,)).fetchone()
     return row is not None
+
+
+def opens(audience: str, face: str) -> bool:
+    """
+    Return whether a token for the audience is for the API with this face. The service's own
+    addresses are all of them; an application of the world is none.
+    """
+    api = api_of(audience)
+    return api == face if api else urlsplit(audience).scheme in ("http", "https")
 
 
 def is_loopback(host: str) -> bool:

@@ -18,7 +18,7 @@ from msgspec import Struct
 from vedette.service.ask import Ask
 from vedette.service.caller import Caller
 from vedette.service.entra import keys
-from vedette.service.entra.audiences import api_of
+from vedette.service.entra.audiences import opens
 from vedette.service.entra.forms import Claimed
 from vedette.service.state.cast import operator
 from vedette.wire.problems import Fault
@@ -139,9 +139,8 @@ def verified(
     connection: sqlite3.Connection, remembered: dict[str, Verified], ask: Ask, face: Face
 ) -> Caller:
     """Return who the Authorization header says is calling, or refuse with 401."""
-    scheme, _, token = ask.headers.get("authorization", "").partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
+    token = _bearer(ask)
+    if not token:
         raise _missing(face, ask)
     found = remembered.get(token)
     if found is None:
@@ -151,15 +150,25 @@ def verified(
         remembered[token] = found
     at = int(ask.now.timestamp())
     if not found.begins - _SKEW <= at < found.ends:
-        raise _expired(face, ask, found.ends)
+        raise expired(ask, face, found.ends)
     if found.begins < ask.settings.tokens_from:
-        if _CAPABLE in found.caller.capabilities:
+        if can_answer(found.caller):
             raise challenge(ask, face, str(ask.settings.tokens_from))
-        raise _expired(face, ask, found.begins)
-    api = api_of(found.audience)
-    if api not in (None, face) and face != "entra":
+        raise expired(ask, face, found.begins)
+    if not opens(found.audience, face):
         raise _refused(face, ask, "InvalidAuthenticationTokenAudience", _audience(face))
     return found.caller
+
+
+def is_taken_back(remembered: Mapping[str, Verified], ask: Ask) -> bool:
+    """Return whether the call came with a token from before all tokens were refused."""
+    found = remembered.get(_bearer(ask))
+    return found is not None and found.begins < ask.settings.tokens_from
+
+
+def _bearer(ask: Ask) -> str:
+    scheme, _, token = ask.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def challenge(ask: Ask, face: Face, value: str | None = None) -> Fault:
@@ -245,7 +254,8 @@ def _missing(face: Face, ask: Ask) -> Fault:
     )
 
 
-def _expired(face: Face, ask: Ask, ends: int) -> Fault:
+def expired(ask: Ask, face: Face, ends: int) -> Fault:
+    """Return the refusal of a token that was good until `ends`, in seconds since 1970."""
     if face == "graph":
         message = "Lifetime validation failed, the token is expired."
         return _refused(face, ask, "InvalidAuthenticationToken", message)

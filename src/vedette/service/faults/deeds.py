@@ -116,8 +116,11 @@ def _expire(struck: Struck, _: Rule) -> Reply:
 
 
 def _challenge(struck: Struck, _: Rule) -> Reply:
-    face = struck.route.face
-    return faces.refusal(face, struck.ask, tokens.challenge(struck.ask, face))
+    """Ask for a token with another claim; who cannot answer that hears that its own expired."""
+    face, ask = struck.route.face, struck.ask
+    if tokens.can_answer(ask.caller):
+        return faces.refusal(face, ask, tokens.challenge(ask, face))
+    return faces.refusal(face, ask, tokens.expired(ask, face, int(ask.now.timestamp()) - 1))
 
 
 # ---- around
@@ -136,8 +139,11 @@ def _stale(struck: Struck, rule: Rule) -> Reply:
         rewound(connection, struck.ask.path, rule.back)
         return struck.answered(struck.ask)
     finally:
+        # It counts for the limits of the present.
+        spent = connection.execute("SELECT name, state FROM quota").fetchall()
         connection.execute("ROLLBACK TO past")
         connection.execute("RELEASE past")
+        connection.executemany("INSERT OR REPLACE INTO quota (name, state) VALUES (?, ?)", spent)
 
 
 def _twice(struck: Struck, rule: Rule) -> Reply:

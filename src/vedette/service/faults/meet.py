@@ -18,9 +18,9 @@ from msgspec import Struct
 
 from vedette.service.ask import Ask
 from vedette.service.caller import Caller
+from vedette.service.entra import tokens
 from vedette.service.faults.script import Rule
 from vedette.service.route import Route
-from vedette.wire.http import Delivery
 
 CONTROL = "_vedette"
 """Below it no fault is met: whoever caused one must be able to end it."""
@@ -28,6 +28,8 @@ CONTROL = "_vedette"
 _decode = msgspec.json.Decoder(Rule).decode
 _encode = msgspec.json.Encoder().encode
 _WRITES = ("incidents/{}", "cases/{}")
+_JUST = 30
+"""Seconds in which a token that answers a challenge meets no other: its client asks once more."""
 
 
 class Placed(Struct, frozen=True, kw_only=True):
@@ -55,13 +57,6 @@ class Met(Struct, frozen=True, kw_only=True):
     def title(self) -> str:
         """What the log of calls calls it."""
         return ", ".join(self.names)
-
-    @property
-    def delivery(self) -> Delivery | None:
-        """How the reply travels if nothing but delays was met."""
-        if not self.after and not self.slow:
-            return None
-        return Delivery(after=self.after, slow=self.slow)
 
 
 Who = Callable[[], Caller | None]
@@ -161,6 +156,8 @@ def _is_meant(rule: Rule, ask: Ask, route: Route, who: Who) -> bool:
     fits = _FITTING.get(rule.what)
     if fits is not None and not fits(ask, route):
         return False
+    if rule.what == "challenge" and not _can_be_challenged(ask, who()):
+        return False
     return rule.who is None or _is_by(rule.who, who())
 
 
@@ -169,6 +166,14 @@ def _is_by(named: str, caller: Caller | None) -> bool:
         return False
     names = (caller.name, caller.client_id, caller.object_id, caller.upn)
     return named.casefold() in {name.casefold() for name in names if name}
+
+
+def _can_be_challenged(ask: Ask, caller: Caller | None) -> bool:
+    """Return whether the token is good, and not the answer to a challenge of just now."""
+    at = int(ask.now.timestamp())
+    return caller is not None and not any(
+        tokens.has_met(caller, str(second)) for second in range(at - _JUST, at + 1)
+    )
 
 
 def _has_header(told: str, ask: Ask) -> bool:
@@ -185,8 +190,8 @@ def _dialects(route: Route) -> tuple[str, ...]:
     return ("arm", "cases" if "/cases" in route.path else "sentinel")
 
 
-def _is_read(ask: Ask, _: Route) -> bool:
-    return ask.method == "GET"
+def _is_read(ask: Ask, route: Route) -> bool:
+    return ask.method == "GET" and not route.is_open
 
 
 def _is_named(ask: Ask, route: Route) -> bool:

@@ -63,7 +63,7 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", omit_defaults=True
     name: _Text = ""
     method: _Text | None = None
     path: Annotated[str, Meta(max_length=500)] = ""
-    dialect: Literal["arm", "sentinel", "cases", "graph", "entra"] | None = None
+    dialect: Literal["arm", "sentinel", "cases", "graph", "defender", "logs", "entra"] | None = None
     who: _Text | None = None
     header: _Text | None = None
     after: Annotated[int, Meta(ge=0)] = 0
@@ -107,7 +107,7 @@ MEANINGS: Mapping[What, str] = {
     "astray": "the link to the next page leads elsewhere",
     "loop": "the link to the next page leads back",
     "expire": "all tokens that were given out until now are refused from now on",
-    "challenge": "the token is refused with a claims challenge",
+    "challenge": "the token is refused: with a claims challenge if its client answers those",
     "conflict": "somebody else changes the incident just before this write",
     "twice": "the call is delivered twice",
     "deliver": "the reply travels as told",
@@ -179,9 +179,8 @@ def read(written: bytes, source: str, *, as_json: bool = False) -> tuple[Rule, .
         if not isinstance(table, dict):
             wrong.append(f"fault {number}: this is no table")
             continue
-        found = [f"fault {number}, {problem}" for problem in _wrong(table)]
-        wrong += found
-        if not found:
+        wrong += [f"fault {number}, {problem}" for problem in _wrong(table)]
+        if not wrong:
             rules.append(_rule(table, seed))
     if wrong:
         raise Asked("\n".join(f"{source}: {problem}" for problem in wrong))

@@ -73,7 +73,8 @@ def _take_back(connection: sqlite3.Connection, change: Change) -> None:
         (change.workspace, change.name, change.serial),
     ).fetchone()
     at = modified[0] if modified else older.created
-    more = {"comment": -1, "uncomment": 1}.get(change.verb, 0)
+    said = (change.before or {}).get("comment")
+    more = {"comment": 0 if said else -1, "uncomment": 1}.get(change.verb, 0)
     older = msgspec.structs.replace(
         older,
         etag=change.etag_before,
@@ -84,7 +85,12 @@ def _take_back(connection: sqlite3.Connection, change: Change) -> None:
         "UPDATE incident SET status = ?, severity = ?, modified = ?, record = ? WHERE serial = ?",
         (older.status, older.severity, ticks(at or "1970-01-01T00:00:00Z"), _encode(older), serial),
     )
-    if change.verb == "comment":
+    if change.verb == "comment" and said:
+        connection.execute(
+            "UPDATE comment SET message = ? WHERE incident = ? AND etag = ?",
+            (said["message"], serial, change.etag_after),
+        )
+    elif change.verb == "comment":
         connection.execute(
             "DELETE FROM comment WHERE incident = ? AND etag = ?", (serial, change.etag_after)
         )

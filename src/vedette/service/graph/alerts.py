@@ -62,7 +62,7 @@ def listed(ask: Ask, version: str) -> Answer:
             "@odata.context": _context(ask, version),
             **({} if count is None else {"@odata.count": count}),
             **({} if link is None else {"@odata.nextLink": link}),
-            "value": [enter.selected(ask, _spelled(ask, kept)) for kept in kepts],
+            "value": [enter.selected(ask, _spelled(ask, kept), "alert") for kept in kepts],
         },
         headers=enter.preferred(ask),
     )
@@ -72,7 +72,7 @@ def read(ask: Ask, version: str, id: str) -> Answer:
     """Return one."""
     enter.allowed(ask, READ)
     kept = kept_alert(ask, enter.alerts(ask), id)
-    return _single(ask, version, enter.selected(ask, _spelled(ask, kept)))
+    return _single(ask, version, enter.selected(ask, _spelled(ask, kept), "alert"))
 
 
 def patch(ask: Ask, version: str, id: str) -> Answer:

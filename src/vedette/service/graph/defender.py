@@ -12,9 +12,10 @@ from typing import Any
 
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
+from vedette.service.caller import granted
 from vedette.service.graph import enter
 from vedette.service.graph.evidence import upn
-from vedette.service.graph.incidents import asked_top, changed, commented
+from vedette.service.graph.incidents import asked_top, changed, commented, numbered
 from vedette.service.graph.spelling import STATUSES
 from vedette.service.listing import asked, page
 from vedette.service.route import Route, get
@@ -26,8 +27,9 @@ from vedette.wire.graph import heard_comment
 from vedette.wire.problems import Fault
 
 MOST = 100
-READ = ("Incident.Read.All", "Incident.ReadWrite.All")
-WRITE = ("Incident.ReadWrite.All",)
+READ = ("Incident.Read.All", "Incident.ReadWrite.All", "Incident.Read", "Incident.ReadWrite")
+WRITE = ("Incident.ReadWrite.All", "Incident.ReadWrite")
+"""The last two are people's."""
 UNSET = "NotAvailable"
 """What a determination is that was not made."""
 
@@ -94,7 +96,7 @@ def patch(ask: Ask, id: str) -> Answer:
 
 
 def _allowed(ask: Ask, roles: tuple[str, ...]) -> None:
-    if {*roles} & {*ask.caller.roles}:
+    if granted(ask.caller, roles):
         return
     # Its codes are published and its sentences are not: this one is near Graph's.
     raise Fault(
@@ -103,9 +105,7 @@ def _allowed(ask: Ask, roles: tuple[str, ...]) -> None:
 
 
 def _kept(ask: Ask, records: Records, id: str) -> Kept:
-    kept = None
-    if id.isascii() and id.isdigit() and len(id) <= 18:
-        kept = records.on_defender(ask.caller.tenant, int(id))
+    kept = numbered(ask, records, id)
     if kept is None:
         raise Fault(404, "ResourceNotFound", f"Incident {id[:100]} was not found")
     return kept

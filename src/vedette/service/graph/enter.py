@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vedette.service.ask import Ask
+from vedette.service.caller import granted
 from vedette.service.state.alerts import Alerts
 from vedette.service.state.records import Author, Records
 from vedette.wire.dialect import Place
@@ -25,6 +26,8 @@ https://learn.microsoft.com/graph/best-practices-concept
 APPLIED = {"preference-applied": ALL_WORDS}
 """RFC 7240 lets a service say so; whether this one does was not recorded."""
 
+# What may be selected and is there only when expanded, or in beta alone and never here.
+_NAVIGATION = frozenset({"alerts", "recommendedactions", "recommendedhuntingqueries"})
 # The members of the schema of 2026-08-20 that stand behind unknownFutureValue. The states of
 # evidence (remediationStatus) have some too, but a capture of 2026 shows `active` to a client
 # that asked for nothing: they are sent as they are.
@@ -68,9 +71,20 @@ _LATER: Mapping[str, frozenset[str]] = {
 
 
 def allowed(ask: Ask, roles: tuple[str, ...]) -> None:
-    """Refuse a caller that has none of these roles, in the words that were recorded."""
-    if {*roles} & {*ask.caller.roles}:
+    """
+    Refuse a caller that has none of these permissions, in the words that were recorded. A
+    person needs a role in the directory too: nobody here is without it.
+    """
+    if granted(ask.caller, roles):
         return
+    if ask.caller.kind == "user":
+        # As for applications: how people are refused was not recorded.
+        raise Fault(
+            403,
+            "Forbidden",
+            f"Missing application scopes. API required scopes: {','.join(roles)},"
+            f" application scopes: {','.join(ask.caller.scopes)}.",
+        )
     # A token for Graph carries Graph's roles and not those of Defender's older API.
     held = [role for role in ask.caller.roles if not role.startswith("Incident.")]
     raise Fault(
@@ -127,13 +141,22 @@ def readable(ask: Ask, document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def selected(ask: Ask, document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the properties that `$select` asks for, or all; what is expanded is always there."""
-    wanted = {name.strip().lower() for name in ask.query.get("$select", "").split(",")} - {""}
+def selected(ask: Ask, document: Mapping[str, Any], of: str = "incident") -> Mapping[str, Any]:
+    """
+    Return the properties that `$select` asks for, or all; what is expanded is always there.
+    A name that nothing has `of` this type is refused, unless there is nothing to show.
+    """
+    text = ask.query.get("$select", "")
+    wanted = {name.strip().lower(): name.strip() for name in text.split(",") if name.strip()}
+    wanted.pop("*", None)
     if not wanted:
         return document
+    known = {name.lower() for name in document} | _NAVIGATION
+    for lower, name in wanted.items():
+        if lower not in known:
+            raise _unknown(name, of)
     if ask.query.get("$expand"):
-        wanted.add("alerts")
+        wanted["alerts"] = "alerts"
     return {name: value for name, value in document.items() if name.lower() in wanted}
 
 
@@ -141,10 +164,14 @@ def expanded(ask: Ask) -> bool:
     """Return whether the caller wants the alerts of its incidents; nothing else can be had."""
     told = ask.query.get("$expand", "").strip()
     if told.lower() not in ("", "alerts"):
-        raise Fault(
-            400,
-            "BadRequest",
-            f"Parsing OData Select and Expand failed: Could not find a property named"
-            f" '{told[:60]}' on type 'microsoft.graph.security.incident'.",
-        )
+        raise _unknown(told, "incident")
     return bool(told)
+
+
+def _unknown(name: str, of: str) -> Fault:
+    return Fault(
+        400,
+        "BadRequest",
+        f"Parsing OData Select and Expand failed: Could not find a property named"
+        f" '{name[:60]}' on type 'microsoft.graph.security.{of}'.",
+    )

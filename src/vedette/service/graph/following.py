@@ -8,6 +8,7 @@ changes nothing, and nothing is ever opened again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from vedette.model import Classification, Incident, Status
 from vedette.service.ask import Ask
 from vedette.service.state.alerts import Alert, Alerts
-from vedette.service.state.log import Change
+from vedette.service.state.log import Change, latest, note
 from vedette.service.state.moments import ticks
 from vedette.service.state.records import Kept, Records, kept_of
 from vedette.wire.defender import CLASSIFICATIONS, UNSET, assigned
@@ -38,18 +39,53 @@ _PASSED_ON = frozenset({"status", "owner", "classification", "determination"})
 
 
 def follow(ask: Ask, change: Change) -> None:
-    """Let follow what follows from this change on Defender."""
-    if change.kind == "incident" and change.verb == "update":
-        _pass_on(ask, change)
-    elif change.kind == "alert" and change.verb == "update":
-        _end(ask, change)
+    """
+    Let follow what follows from this change on Defender, all of it or nothing. What fails is
+    in the log of changes, under the kind `following`, and harms nobody's call.
+    """
+    act = _acts(change)
+    if act is None:
+        return
+    ask.connection.execute("SAVEPOINT following")
+    try:
+        act(ask, change)
+    except Exception as error:  # noqa: BLE001  # whatever it is, the caller's call stands
+        ask.connection.execute("ROLLBACK TO following")
+        _fail(ask, change, f"{type(error).__name__}: {error}"[:500])
+    ask.connection.execute("RELEASE following")
+
+
+def _acts(change: Change) -> Callable[[Ask, Change], None] | None:
+    """Return what a change calls for, if anything."""
+    if change.verb != "update":
+        return None
+    if change.kind == "incident" and _PASSED_ON & {*(change.after or ())}:
+        return _pass_on
+    was, now = (((side or {}).get("status")) for side in (change.before, change.after))
+    return _end if change.kind == "alert" and now == "Resolved" != was else None
+
+
+def _fail(ask: Ask, change: Change, error: str) -> None:
+    note(
+        ask.connection,
+        Change(
+            serial=latest(ask.connection) + 1,
+            at=ask.moment,
+            who=RESOLVER,
+            dialect="defender",
+            kind="following",
+            verb="fail",
+            workspace=change.workspace,
+            name=change.name,
+            after={"error": error},
+            request=ask.request,
+        ),
+    )
 
 
 def _pass_on(ask: Ask, change: Change) -> None:
     """Tell an incident's alerts who has it, what it is, and that it is over."""
     touched = _PASSED_ON & {*(change.after or ())}
-    if not touched:
-        return
     row = ask.connection.execute(_NAMED, (change.workspace, change.name)).fetchone()
     if row is None or row[3] is None:
         return
@@ -90,10 +126,6 @@ def _resolved(alert: Alert, at: str) -> Alert:
 
 def _end(ask: Ask, change: Change) -> None:
     """Resolve an incident when the last of its alerts was."""
-    if (change.before or {}).get("status") == "Resolved":
-        return
-    if (change.after or {}).get("status") != "Resolved":
-        return
     row = ask.connection.execute(
         _OF_ALERT, (ask.caller.tenant, change.name, change.workspace)
     ).fetchone()

@@ -130,13 +130,17 @@ def asked_top(ask: Ask, most: int, otherwise: int) -> int:
 
 def kept_incident(ask: Ask, records: Records, id: str) -> Kept:
     """Return the incident with this number, or refuse."""
-    kept = None
-    if id.isascii() and id.isdigit() and len(id) <= 18:
-        kept = records.on_defender(ask.caller.tenant, int(id))
+    kept = numbered(ask, records, id)
     if kept is None:
         # No 404 of incidents was ever published; incident tasks have this one.
         raise Fault(404, "NotFound", f"incidentId {id[:100]} not found")
     return kept
+
+
+def numbered(ask: Ask, records: Records, id: str) -> Kept | None:
+    """Return the incident with this number, as a path spells it, if the tenant has it."""
+    is_number = id.isascii() and id.isdigit() and len(id) <= 18
+    return records.on_defender(ask.caller.tenant, int(id)) if is_number else None
 
 
 def _resolved(ask: Ask, before: Incident, after: Incident) -> Incident:

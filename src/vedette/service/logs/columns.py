@@ -175,5 +175,3 @@ COLUMNS: tuple[Column, ...] = (
     _column("Title", "string", attrgetter("version.incident.title")),
     _column("Type", "string", lambda _: TABLE),
 )
-BY_NAME: Mapping[str, Column] = {column.name: column for column in COLUMNS}
-"""The table's columns; names know their case."""

@@ -24,8 +24,6 @@ https://learn.microsoft.com/azure/azure-monitor/logs/data-retention-configure
 
 def rows(ask: Ask, workspaces: Sequence[Workspace], span: Span) -> list[Row]:
     """Return the rows generated within the span, oldest first."""
-    # What was changed outside of any call has no rows yet.
-    logged.note(ask.connection, ask.settings)
     seen = span.within(Span(low=ask.at - RETENTION))
     found: list[Row] = []
     for workspace in workspaces:

@@ -14,8 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vedette.service.state.log import Change, latest, note
+from vedette.service.state.logged import freeze
 from vedette.service.state.moments import TICKS, moment, ticks
 from vedette.service.state.records import Kept, Order, Workspace
+from vedette.service.state.relations import untie
 
 _encode = msgspec.json.Encoder().encode
 
@@ -199,9 +201,12 @@ class Alerts:
 
     def move(self, kept: KeptAlert, to: Kept) -> KeptAlert:
         """Let an alert belong to another incident."""
+        for serial in (kept.incident, to.serial):
+            self._freeze(serial)
         self.connection.execute(
             "UPDATE alert SET incident = ? WHERE serial = ?", (to.serial, kept.serial)
         )
+        untie(self.connection, kept.incident, kept.alert.id)
         moved = {"incident": to.incident.id}
         self._note("move", self._workspace(kept), kept.alert.id, None, moved)
         return replace(kept, incident=to.serial)
@@ -211,11 +216,21 @@ class Alerts:
         Let an alert belong to no incident. It stays with its workspace, which stands in the
         incident's place with a minus before its serial.
         """
+        self._freeze(kept.incident)
         self.connection.execute(
             "UPDATE alert SET incident = ? WHERE serial = ?", (-workspace.serial, kept.serial)
         )
+        untie(self.connection, kept.incident, kept.alert.id)
         self._note("move", workspace.serial, kept.alert.id, None, {"incident": None})
         return replace(kept, incident=-workspace.serial)
+
+    def _freeze(self, incident: int) -> None:
+        """Keep what the log table said of an incident while it had these alerts."""
+        row = self.connection.execute(
+            "SELECT workspace, name FROM incident WHERE serial = ?", (incident,)
+        ).fetchone()
+        if row is not None:
+            freeze(self.connection, *row)
 
     def _workspace(self, kept: KeptAlert) -> int:
         found = self.connection.execute(
@@ -240,6 +255,19 @@ class Alerts:
                 request=self.request,
             ),
         )
+
+
+def names_of(connection: sqlite3.Connection, incidents: Sequence[int]) -> dict[int, list[str]]:
+    """Return the names of the alerts of these incidents, by serial, oldest first."""
+    rows = connection.execute(
+        "SELECT incident, name FROM alert WHERE incident IN (SELECT value FROM json_each(?))"
+        " ORDER BY created, serial",
+        (_encode(incidents).decode(),),
+    )
+    found: dict[int, list[str]] = {}
+    for incident, name in rows:
+        found.setdefault(incident, []).append(name)
+    return found
 
 
 def row(tenant: str, incident: int, alert: Alert) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ and the ids of alerts and bookmarks, in the table's own words.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +19,10 @@ _DELETED = "Deleted"
 """The status of a task in the one row that still shows it after its deletion."""
 
 
+SHOWN = ("task", "relation")
+"""The kinds of things that a row shows, or the bookmarks they lead to."""
+
+
 class Beside(Struct, frozen=True, kw_only=True):
     """What a row shows that is not in the record; in the table's own words."""
 
@@ -25,6 +30,18 @@ class Beside(Struct, frozen=True, kw_only=True):
     alerts: list[str] = []
     bookmarks: list[str] = []
     tasks: list[dict[str, Any]] = []
+
+
+_Thing = tuple[str, str, int, int, dict[str, Any]]
+
+
+class Told(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The same as the database has it, and the task that was deleted just then (`gone`)."""
+
+    comments: list[tuple[str, str, str, Any]] = []
+    alerts: list[str] = []
+    things: list[_Thing] = []
+    gone: tuple[str, int, dict[str, Any]] | None = None
 
 
 class Looks:
@@ -40,32 +57,27 @@ class Looks:
         self._found: dict[int, Beside] = {}
         self._is_full = False
 
-    def of(self, serial: int, name: str) -> Beside:
-        """Return what is beside the record of one, by its serial and name."""
+    def of(self, serial: int) -> Beside:
+        """Return what is beside the record of one, by its serial."""
         if self._every and not self._is_full:
-            self._load(_EVERY, *[(self._workspace,)] * 3)
+            self._load()
             self._is_full = True
         elif not self._every and serial not in self._found:
-            self._load(_ONE, (serial,), (serial,), (serial, self._workspace, name))
-            self._found.setdefault(serial, NOTHING)
+            told = self._connection.execute(_ONE, ("null", serial)).fetchone()[0]
+            self._found[serial] = NOTHING if told is None else beside(told)
         return self._found.get(serial) or NOTHING
 
-    def _load(self, asked: tuple[str, str, str], *arguments: tuple[object, ...]) -> None:
+    def _load(self) -> None:
         comments, alerts, things = (
-            self._connection.execute(text, told)
-            for text, told in zip(asked, arguments, strict=True)
+            self._connection.execute(text, (self._workspace,)) for text in _EVERY
         )
-        for serial, *told in comments:
-            self._of(serial).comments.append(_comment(*told))
+        for serial, message, created, modified, author in comments:
+            told = _comment(message, created, modified, msgspec.json.decode(author))
+            self._of(serial).comments.append(told)
         for serial, name in alerts:
             self._of(serial).alerts.append(name)
-        for serial, kind, name, created, modified, record in things:
-            told = msgspec.json.decode(record)
-            if kind == "task":
-                task = _task(name, told, moment(created), moment(modified))
-                self._of(serial).tasks.append(task)
-            elif bookmark := _bookmark(told):
-                self._of(serial).bookmarks.append(bookmark)
+        for serial, *shown, record in things:
+            _add(self._of(serial), (*shown, msgspec.json.decode(record)))
 
     def _of(self, serial: int) -> Beside:
         return self._found.setdefault(serial, Beside())
@@ -73,14 +85,28 @@ class Looks:
 
 NOTHING = Beside()
 """Beside most records there is nothing; it is never added to."""
-_ONE = (
-    """SELECT incident, message, created, modified, author FROM comment
-        WHERE incident = ? ORDER BY serial""",
-    "SELECT incident, name FROM alert WHERE incident = ? ORDER BY created, serial",
-    """SELECT ?, kind, name, created, modified, record FROM thing
-        WHERE workspace = ? AND kind IN ('task', 'relation') AND parent = ? ORDER BY serial""",
-)
-"""Comments, alerts, and tasks with relations: of one incident."""
+_EMPTY = '{"comments":[],"alerts":[],"things":[],"gone":null}'
+TOLD = f"""CAST(nullif('{{"comments":[' || iif(EXISTS (SELECT 1 FROM comment
+        WHERE incident = it.serial), (SELECT group_concat(
+        '[' || json_quote(message) || ',' || json_quote(created) || ',' || json_quote(modified)
+        || ',' || CAST(author AS TEXT) || ']') FROM
+        (SELECT * FROM comment WHERE incident = it.serial ORDER BY serial)), '')
+    || '],"alerts":[' || coalesce((SELECT group_concat(json_quote(name)) FROM
+        (SELECT name FROM alert WHERE incident = it.serial ORDER BY created, serial)), '')
+    || '],"things":[' || iif(EXISTS (SELECT 1 FROM thing WHERE workspace = it.workspace
+        AND kind = 'task' AND parent = it.name) OR EXISTS (SELECT 1 FROM thing
+        WHERE workspace = it.workspace AND kind = 'relation' AND parent = it.name),
+        (SELECT group_concat(
+        '[' || json_quote(kind) || ',' || json_quote(name) || ',' || created || ',' || modified
+        || ',' || CAST(record AS TEXT) || ']') FROM
+        (SELECT * FROM thing WHERE workspace = it.workspace AND kind IN {SHOWN}
+            AND parent = it.name ORDER BY serial)), '')
+    || '],"gone":' || ? || '}}', '{_EMPTY}') AS BLOB)"""  # noqa: S608  # constants
+"""
+SQL for what is beside the incident `it`, as `beside` reads it; null is nothing. It is kept as
+it is, and taken apart when somebody asks. Its parameter is `gone` or null, in JSON.
+"""
+_ONE = f"SELECT {TOLD} FROM incident AS it WHERE serial = ?"  # noqa: S608  # constants
 _EVERY = (
     """SELECT it.serial, message, c.created, c.modified, author FROM incident AS it
         CROSS JOIN comment AS c ON c.incident = it.serial
@@ -92,16 +118,50 @@ _EVERY = (
         CROSS JOIN incident AS it ON it.workspace = t.workspace AND it.name = t.parent
         WHERE t.workspace = ? AND t.kind IN ('task', 'relation') ORDER BY t.serial""",
 )
-"""The same of all incidents of a workspace."""
+"""Comments, alerts, and tasks with relations: of all incidents of a workspace."""
+_decode = msgspec.json.Decoder(Told).decode
+_encode = msgspec.json.Encoder().encode
 
 
-def _comment(message: str, created: str, modified: str, author: bytes) -> dict[str, Any]:
+def beside(told: bytes) -> Beside:
+    """Return what was kept of what was beside a record."""
+    found, kept = _decode(told), Beside()
+    kept.comments.extend(_comment(*one) for one in found.comments)
+    kept.alerts.extend(found.alerts)
+    for one in found.things:
+        _add(kept, one)
+    if found.gone is not None:
+        name, at, record = found.gone
+        when = moment(at)
+        kept.tasks.append({**_task(name, record, when, when), "status": _DELETED})
+    return kept
+
+
+def as_made(told: bytes) -> bytes:
+    """Return what was there from the beginning, of what was kept: the alerts."""
+    return _encode(Told(alerts=_decode(told).alerts))
+
+
+def gone(name: str, at: int, record: Mapping[str, Any]) -> str:
+    """Return a task that was deleted at so many ticks, for `TOLD`."""
+    return _encode((name, at, record)).decode()
+
+
+def _add(kept: Beside, thing: _Thing) -> None:
+    kind, name, created, modified, told = thing
+    if kind == "task":
+        kept.tasks.append(_task(name, told, moment(created), moment(modified)))
+    elif told.get("type") == BOOKMARK and told.get("to"):
+        kept.bookmarks.append(told["to"])
+
+
+def _comment(message: str, created: str, modified: str, author: object) -> dict[str, Any]:
     # No page shows the array's members: these are ARM's, as those of Tasks are.
     return {
         "message": message,
         "createdTimeUtc": created,
         "lastModifiedTimeUtc": modified,
-        "author": _identity(msgspec.json.decode(author)),
+        "author": _identity(author),
     }
 
 
@@ -128,15 +188,3 @@ def _task(name: str, told: dict[str, Any], created: str, modified: str) -> dict[
         "lastModifiedBy": _identity(told.get("lastModifiedBy")),
         "lastCompletedTimeUtc": modified if status == "Completed" else None,
     }
-
-
-def deleted(named: str, at: int, before: bytes | None) -> dict[str, Any]:
-    """Return a task that was deleted, from the change that says so."""
-    record = msgspec.json.decode(before) if before else {}
-    when, name = moment(at), named.rpartition("/")[2]
-    return {**_task(name, record, when, when), "status": _DELETED}
-
-
-def _bookmark(told: dict[str, Any]) -> str | None:
-    """Return the bookmark that a relation leads to, if it leads to one."""
-    return told.get("to") if told.get("type") == BOOKMARK else None

@@ -70,7 +70,7 @@ class Hindsight:
         if not changed:
             return live
         same = (thing for thing in live if _key(parent, thing.name) not in changed)
-        start = f"{parent}/".lower() if parent else ""
+        start = _folded(f"{parent}/" if parent else "")
         other = (self._restored(told, parent) for k, told in changed.items() if k.startswith(start))
         inside = [one for one in other if one is not None and _is_behind(one, after, is_down)]
         serial = attrgetter("serial")
@@ -85,9 +85,9 @@ class Hindsight:
         return told
 
     @cached_property
-    def _changed(self) -> dict[str, _Before]:
+    def _changed(self) -> dict[bytes, _Before]:
         """What changed since, by name in lower case; the first change tells what was there."""
-        connection, found = self._things.connection, dict[str, _Before]()
+        connection, found = self._things.connection, dict[bytes, _Before]()
         if self.serial >= latest(connection):
             return found
         # The plus keeps SQLite from walking all of the workspace's log by its index.
@@ -97,7 +97,7 @@ class Hindsight:
             (self.serial, self._workspace.serial, self._kind),
         )
         for row in rows:
-            found.setdefault(row[0].lower(), _Before(*row))
+            found.setdefault(_folded(row[0]), _Before(*row))
         return found
 
     def _restored(self, before: _Before, parent: str) -> Thing | None:
@@ -125,8 +125,13 @@ class Hindsight:
         )
 
 
-def _key(parent: str, name: str) -> str:
-    return (f"{parent}/{name}" if parent else name).lower()
+def _key(parent: str, name: str) -> bytes:
+    return _folded(f"{parent}/{name}" if parent else name)
+
+
+def _folded(name: str) -> bytes:
+    # As SQLite's NOCASE has it: of bytes, none but ASCII's letters have a lower case.
+    return name.encode().lower()
 
 
 def _is_behind(thing: Thing, after: int, is_down: bool) -> bool:  # noqa: FBT001  # the list's own

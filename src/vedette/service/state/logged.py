@@ -21,10 +21,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from vedette.model import Incident, Status
-from vedette.service.state.beside import NOTHING, Beside, Looks, deleted
-from vedette.service.state.log import Change
+from vedette.service.state.beside import NOTHING, TOLD, Beside, Looks, as_made, beside
 from vedette.service.state.moments import TICKS, ticks
-from vedette.service.state.settings import Settings
+from vedette.service.state.settings import Settings, settings
 
 _decode = msgspec.json.Decoder(Incident).decode
 _encode = msgspec.json.Encoder().encode
@@ -33,8 +32,6 @@ BY_DEFENDER = "Microsoft XDR"
 """Who changed it, as the table spells every change that came from Defender."""
 BY_SENTINEL = "Alert grouping"
 """Who made an incident of the sample on Sentinel."""
-_KINDS = ("incident", "task")
-_GONE = ("incident", "delete")
 
 
 class Version(Struct, frozen=True, kw_only=True, gc=False):
@@ -52,49 +49,19 @@ class Version(Struct, frozen=True, kw_only=True, gc=False):
     look: Callable[[], Beside]
 
 
-class _Told(Struct, frozen=True):
-    """What of a change matters to the table."""
+class Cause(NamedTuple):
+    """A change that makes a row: its serial, when (in ticks), by whom, on which side."""
 
     serial: int
     at: int
-    dialect: str
-    kind: str
-    verb: str
-    workspace: int
-    name: str
     who: str
-    before: bytes | None
+    dialect: str
+    is_new: bool = False
 
 
-class _Kept(NamedTuple):
-    """
-    A row as the table has it, but for what is beside the record. `opened`: when the first
-    change was made that it tells of; `due`: from when on it is there.
-    """
+class _Last(NamedTuple):
+    """The newest row of an incident, as far as the next one goes on from it."""
 
-    serial: int
-    workspace: int
-    name: str
-    generated: int
-    opened: int
-    due: int
-    first: int | None
-    closed: int | None
-    status: str
-    by: str
-    xdr: int | None
-    record: bytes
-
-
-class _Brief(Struct):
-    """As much of a record as a new row needs to know."""
-
-    id: str
-    status: str
-    modified: str = "1970-01-01T00:00:00Z"
-
-
-class _Last(Struct, frozen=True):
     serial: int
     generated: int
     opened: int
@@ -103,150 +70,110 @@ class _Last(Struct, frozen=True):
     status: str
 
 
-_INSERT = (
+_KEEP = (
     "INSERT INTO logged (serial, workspace, name, generated, opened, due, first, closed, status,"
     " by, xdr, record, beside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_beside = msgspec.json.Decoder(Beside).decode
-_brief = msgspec.json.Decoder(_Brief).decode
+_SEEN = f"""
+SELECT it.name, it.modified, it.status, it.xdr, it.record, last.serial, last.generated,
+    last.opened, last.first, last.closed, last.status, {TOLD}
+FROM incident AS it LEFT JOIN logged AS last ON last.serial = (SELECT serial FROM logged
+    WHERE workspace = it.workspace AND name = it.name ORDER BY generated DESC LIMIT 1)
+WHERE it.workspace = ? AND it.name = ?
+"""  # noqa: S608  # constants
+_NOW = f"""
+SELECT serial, xdr, record, {TOLD} FROM incident AS it WHERE workspace = ? AND name = ?
+    AND NOT EXISTS (SELECT 1 FROM logged WHERE workspace = it.workspace AND name = it.name)
+"""  # noqa: S608  # constants
 _MANY = 1_000
 """From how many incidents on what is beside them is found for all of the workspace at once."""
 
 # ---- writing
 
 
-def freeze(
-    connection: sqlite3.Connection, version: int, place: tuple[int, int], before: Incident
+def freeze(connection: sqlite3.Connection, workspace: int, name: str) -> None:
+    """
+    Keep the rows of a sampled incident, before anything of it changes for the first time; of
+    others there are rows.
+    """
+    found = connection.execute(_NOW, ("null", workspace, name)).fetchone()
+    if found is None:
+        return
+    serial, xdr, record, told = found
+    (least,) = connection.execute("SELECT min(0, min(serial)) FROM logged").fetchone()
+    looks = Looks(connection, workspace, every=False)
+    rows = tuple(_sampled(looks, serial, _decode(record), xdr))
+    for turn, row in enumerate(rows):
+        incident = row.incident
+        connection.execute(
+            _KEEP,
+            (
+                # Negative serials belong to no change, and the later of two is the later here.
+                (least or 0) - len(rows) + turn,
+                workspace,
+                incident.id,
+                row.generated,
+                0,
+                0,
+                row.first,
+                row.closed,
+                incident.status,
+                row.by,
+                row.xdr,
+                _encode(incident),
+                told if told is None or row is rows[-1] else as_made(told),
+            ),
+        )
+
+
+def show(
+    connection: sqlite3.Connection, workspace: int, name: str, cause: Cause, gone: str = "null"
 ) -> None:
     """
-    Keep the rows of a sampled incident, which is about to change for the first time.
-    `version` is the change's serial, `place` the incident's own and its workspace's.
+    Write the row of a change, which is all made, to the incident of this name; as late as the
+    world is told to. `gone` is a task that it took away, as `beside.gone` has it.
     """
-    serial, workspace = place
-    seen = connection.execute(
-        "SELECT 1 FROM change WHERE workspace = ? AND incident = ? AND kind = 'incident' LIMIT 1",
-        (workspace, before.id),
-    ).fetchone()
-    if seen is not None:
+    found = connection.execute(_SEEN, (gone, workspace, name)).fetchone()
+    if found is None:
         return
-    (xdr,) = connection.execute("SELECT xdr FROM incident WHERE serial = ?", (serial,)).fetchone()
-    looks = Looks(connection, workspace, every=False)
-    for turn, row in enumerate(_sampled(looks, serial, before, xdr)):
-        # Negative serials belong to no change, and the later of two rows is the later here.
-        kept = _Kept(
-            serial=turn - 2 * version,
-            workspace=workspace,
-            name=row.incident.id,
-            generated=row.generated,
-            opened=0,
-            due=0,
-            first=row.first,
-            closed=row.closed,
-            status=row.incident.status,
-            by=row.by,
-            xdr=row.xdr,
-            record=_encode(row.incident),
-        )
-        _insert(connection, kept, row.look())
-
-
-def note(connection: sqlite3.Connection, told: Settings) -> None:
-    """Write the rows of all changes that have none yet, as late as the world is told to."""
-    (since,) = connection.execute("SELECT max(serial) FROM logged").fetchone()
-    rows = connection.execute(
-        "SELECT serial, at, dialect, kind, verb, workspace, incident, who, before FROM change"
-        " WHERE serial > ? AND kind IN (?, ?) ORDER BY serial",
-        (max(0, since or 0), *_KINDS),
-    ).fetchall()
-    for serial, at, *said in rows:
-        _note(connection, _Told(serial, ticks(at), *said), told)
-
-
-def follow(connection: sqlite3.Connection, change: Change, told: Settings) -> None:
-    """Write the row that follows from a change, if it is one that the table tells of."""
-    if change.kind in _KINDS and (change.kind, change.verb) != _GONE:
-        note(connection, told)
-
-
-def _note(connection: sqlite3.Connection, told: _Told, pace: Settings) -> None:
-    name = told.name if told.kind == "incident" else told.name.rpartition("/")[0]
-    found = connection.execute(
-        "SELECT serial, xdr, record FROM incident WHERE workspace = ? AND name = ?",
-        (told.workspace, name),
-    ).fetchone()
-    if found is None or (told.kind, told.verb) == _GONE:
-        return
-    serial, xdr, record = found
-    incident = _brief(record)
-    last = _last(connection, told.workspace, name)
-    is_made = (told.kind, told.verb) == ("incident", "create")
-    delay = int(pace.log_delay * TICKS)
-    generated = max(told.at, ticks(incident.modified)) + delay
-    opened = told.at
+    name, modified, status, xdr, record, *known, told = found
+    last = None if known[0] is None else _Last(*known)
+    pace = settings(connection)
+    delay, at = int(pace.log_delay * TICKS), cause.at
+    generated, opened = max(at, modified) + delay, at
     if last is not None:
         # Two rows of an incident never share a time.
         generated = max(generated, last.generated + 1)
-        opened = told.at if is_made else _opened(connection, told, last, pace)
-    first, closed = _times(incident, None if is_made else last, is_made=is_made)
-    beside = Looks(connection, told.workspace, every=False).of(serial, name)
-    if told.kind == "task" and told.verb == "delete":
-        task = deleted(told.name, told.at, told.before)
-        beside = replace(beside, tasks=[*beside.tasks, task])
-    kept = _Kept(
-        serial=told.serial,
-        workspace=told.workspace,
-        name=incident.id,
-        generated=generated,
-        opened=opened,
-        due=told.at + delay,
-        first=first,
-        closed=closed,
-        status=incident.status,
-        by=BY_DEFENDER if told.dialect == "defender" else told.who,
-        xdr=xdr,
-        record=record,
+        if pace.log_coalesce and not cause.is_new:
+            opened = _opened(connection, workspace, at, last, pace)
+        # A new incident of an old name has nothing of the old one's.
+        last = None if cause.is_new else last
+    # Null until there was one. What was closed last stays after it was opened again: "last
+    # closed" is all that is said of the column.
+    first = None if cause.is_new else (last and last.first) or modified
+    closed = last.closed if last else None
+    if status == Status.CLOSED and (last is None or last.status != Status.CLOSED):
+        closed = modified
+    by = BY_DEFENDER if cause.dialect == "defender" else cause.who
+    times = generated, opened, at + delay, first, closed
+    connection.execute(
+        _KEEP, (cause.serial, workspace, name, *times, status, by, xdr, record, told)
     )
-    _insert(connection, kept, beside)
 
 
-def _opened(connection: sqlite3.Connection, told: _Told, last: _Last, pace: Settings) -> int:
+def _opened(
+    connection: sqlite3.Connection, workspace: int, at: int, last: _Last, pace: Settings
+) -> int:
     """Return since when a row gathers changes; one of which it takes the place is removed."""
-    if last.serial < 0 or told.at >= last.opened + int(pace.log_coalesce * TICKS):
-        return told.at
+    if last.serial < 0 or at >= last.opened + int(pace.log_coalesce * TICKS):
+        return at
     (on_defender,) = connection.execute(
-        "SELECT defender FROM workspace WHERE serial = ?", (told.workspace,)
+        "SELECT defender FROM workspace WHERE serial = ?", (workspace,)
     ).fetchone()
     if not on_defender:
-        return told.at
+        return at
     connection.execute("DELETE FROM logged WHERE serial = ?", (last.serial,))
     return last.opened
-
-
-def _times(incident: _Brief, last: _Last | None, *, is_made: bool) -> tuple[int | None, int | None]:
-    """
-    Return when it was first modified, null until then, and when it was last closed, which
-    stays after it was opened again: "last closed" is all that is said of the column.
-    """
-    modified = ticks(incident.modified)
-    first = None if is_made else (last and last.first) or modified
-    closed = last.closed if last else None
-    if incident.status == Status.CLOSED and (last is None or last.status != Status.CLOSED):
-        closed = modified
-    return first, closed
-
-
-def _last(connection: sqlite3.Connection, workspace: int, name: str) -> _Last | None:
-    row = connection.execute(
-        "SELECT serial, generated, opened, first, closed, status FROM logged"
-        " WHERE workspace = ? AND name = ? ORDER BY generated DESC LIMIT 1",
-        (workspace, name),
-    ).fetchone()
-    return None if row is None else _Last(*row)
-
-
-def _insert(connection: sqlite3.Connection, kept: _Kept, beside: Beside) -> None:
-    is_bare = not (beside.comments or beside.alerts or beside.bookmarks or beside.tasks)
-    connection.execute(_INSERT, (*kept, None if is_bare else _encode(beside)))
 
 
 # ---- reading
@@ -264,7 +191,7 @@ def versions(
         " WHERE workspace = ? AND generated BETWEEN ? AND ? AND due <= ?",
         (workspace, low, high, now),
     )
-    for generated, first, closed, by, xdr, record, beside in rows:
+    for generated, first, closed, by, xdr, record, told in rows:
         yield Version(
             incident=_decode(record),
             by=by,
@@ -272,7 +199,7 @@ def versions(
             first=first,
             closed=closed,
             xdr=xdr,
-            look=_nothing if beside is None else _stored(beside),
+            look=_nothing if told is None else _stored(told),
         )
     untouched = connection.execute(
         "SELECT serial, xdr, record FROM incident AS it WHERE workspace = ?"
@@ -287,8 +214,8 @@ def versions(
                 yield version
 
 
-def _stored(beside: bytes) -> Callable[[], Beside]:
-    return cache(lambda: _beside(beside))
+def _stored(told: bytes) -> Callable[[], Beside]:
+    return cache(lambda: beside(told))
 
 
 def _nothing() -> Beside:
@@ -300,11 +227,11 @@ def _sampled(looks: Looks, serial: int, now: Incident, xdr: int | None) -> Itera
     created = ticks(now.created or "1970-01-01T00:00:00Z")
     modified = ticks(now.modified or now.created or "1970-01-01T00:00:00Z")
 
-    def beside() -> Beside:
-        return looks.of(serial, now.id)
+    def look() -> Beside:
+        return looks.of(serial)
 
-    def beside_first() -> Beside:
-        return replace(beside(), comments=[], tasks=[], bookmarks=[])
+    def look_first() -> Beside:
+        return replace(look(), comments=[], tasks=[], bookmarks=[])
 
     latest = Version(
         incident=now,
@@ -313,7 +240,7 @@ def _sampled(looks: Looks, serial: int, now: Incident, xdr: int | None) -> Itera
         first=None if modified == created else modified,
         closed=modified if now.status == Status.CLOSED else None,
         xdr=xdr,
-        look=beside,
+        look=look,
     )
     if modified > created:
         yield replace(
@@ -323,7 +250,7 @@ def _sampled(looks: Looks, serial: int, now: Incident, xdr: int | None) -> Itera
             generated=created,
             first=None,
             closed=None,
-            look=beside_first,
+            look=look_first,
         )
     yield latest
 

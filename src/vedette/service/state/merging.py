@@ -80,12 +80,13 @@ def moved(records: Records, alerts: Alerts, found: Sequence[KeptAlert], to: Kept
     coming = [one for one in found if one.incident != to.serial]
     for serial in dict.fromkeys(one.incident for one in coming):
         gone = [one for one in coming if one.incident == serial]
+        # First, so that what is kept of this version shows those that are still there.
+        for one in gone:
+            alerts.move(one, to)
         left = incident_at(records, serial)
         if left is not None:
             fewer = max(0, (left.incident.alerts or 0) - len(gone))
             records.save(left, replace(left.incident, alerts=fewer))
-    for one in coming:
-        alerts.move(one, to)
     if not coming:
         return to
     after = replace(

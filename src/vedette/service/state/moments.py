@@ -24,7 +24,8 @@ def ticks(moment: str) -> int:
     at = datetime.fromisoformat(moment)
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     _, _, fraction = moment.partition(".")
-    seventh = fraction[6:7]
+    # The seventh character of a shorter fraction may be a digit of the offset.
+    seventh = fraction[6:7] if fraction[:6].isdigit() else ""
     return ticks_of(at) + (int(seventh) if seventh.isdigit() else 0)
 
 

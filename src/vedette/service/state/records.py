@@ -9,7 +9,7 @@ etag, and a row in the log that says who, when, and what stood there before.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from vedette.model import Incident, changed
 from vedette.model.change import values
 from vedette.service.state.log import Change, latest, note, tell
-from vedette.service.state.logged import freeze
+from vedette.service.state.logged import Cause, freeze, show
 from vedette.service.state.moments import etag, moment, ticks
 
 _decode = msgspec.json.Decoder(Incident).decode
@@ -126,6 +126,12 @@ _COLUMNS = {
 }
 
 
+# Comments are written when the version that counts them is; nothing shows a deletion.
+_ROW_LATER = frozenset({"comment", "uncomment", "delete"})
+_NEXT_VERSION = (
+    "SELECT coalesce((SELECT max(serial) FROM change), 0) + 1, EXISTS (SELECT 1 FROM logged"
+    " WHERE workspace = ? AND name = ?)"
+)
 _NEXT_NUMBER = (
     "UPDATE workspace SET next_number = next_number + 1 WHERE serial = ? RETURNING next_number - 1"
 )
@@ -284,6 +290,7 @@ class Records:
             " first = coalesce(first, message)",
             (kept.serial, id, saved.incident.etag, at, at, message, _encode(author)),
         )
+        self._row(kept, latest(self.connection), "comment")
         made = self.comment(kept, id)
         assert made is not None
         after = {"comment": {"id": id, "message": message}}
@@ -295,6 +302,7 @@ class Records:
         self._count(kept, "uncomment", -1)
         tell(self.connection, before=_told(comment))
         self.connection.execute("DELETE FROM comment WHERE serial = ?", (comment.serial,))
+        self._row(kept, latest(self.connection), "uncomment")
 
     # ---- inside
 
@@ -328,10 +336,14 @@ class Records:
 
     def _version(self, kept: Kept | None = None) -> int:
         # The log's next serial numbers the version: nothing else has to be counted.
-        version = latest(self.connection) + 1
-        if kept is not None:
-            freeze(self.connection, version, (kept.serial, kept.workspace), kept.incident)
-        return version
+        if kept is None:
+            return latest(self.connection) + 1
+        version, is_known = self.connection.execute(
+            _NEXT_VERSION, (kept.workspace, kept.incident.id)
+        ).fetchone()
+        if not is_known:
+            freeze(self.connection, kept.workspace, kept.incident.id)
+        return int(version)
 
     def _log(
         self,
@@ -360,24 +372,13 @@ class Records:
                 request=self.request,
             ),
         )
+        if verb not in _ROW_LATER:
+            self._row(kept, version, verb)
 
-
-def taken(
-    found: Iterator[tuple[Kept, tuple[str | int, int]]],
-    top: int,
-    holds: Callable[[Kept], bool] | None,
-) -> tuple[list[Kept], tuple[str | int, int] | None]:
-    """Return the first `top` that hold, and the key to go on from when there are more."""
-    page: list[Kept] = []
-    last: tuple[str | int, int] | None = None
-    for kept, key in found:
-        if holds is not None and not holds(kept):
-            continue
-        if len(page) == top:
-            return page, last
-        page.append(kept)
-        last = key
-    return page, None
+    def _row(self, kept: Kept, version: int, verb: str) -> None:
+        """Let the log table show this version, once all of it is written."""
+        cause = Cause(version, self.at, self.who, self.dialect, is_new=verb == "create")
+        show(self.connection, kept.workspace, kept.incident.id, cause)
 
 
 def kept_of(row: Sequence[Any]) -> Kept:

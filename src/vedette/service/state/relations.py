@@ -24,10 +24,12 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Beside(Struct, frozen=True, kw_only=True):
-    """What an incident's document tells of them."""
+    """What an incident's document tells of them; the last two are told of cases alone."""
 
     bookmarks: int = 0
     team: Mapping[str, Any] | None = None
+    alerts: tuple[str, ...] = ()
+    last_comment: str | None = None
 
 
 NOTHING = Beside()
@@ -63,20 +65,22 @@ def _is_used(connection: sqlite3.Connection, workspace: int) -> bool:
     )
 
 
-def related(
-    connection: sqlite3.Connection, workspace: int, type: str, names: Sequence[str]
-) -> dict[str, list[tuple[str, str]]]:
+def related(connection: sqlite3.Connection, workspace: int, bookmark: str) -> list[tuple[str, str]]:
     """
-    Return which incidents these bookmarks (or alerts) are related to, each with the name of
-    the relation, oldest first. Names are compared, and returned, in lower case.
+    Return which incidents a bookmark is related to, each with the name of the relation,
+    oldest first. Its name is known in any case.
     """
-    rows = connection.execute(
-        "SELECT lower(record ->> '$.to') AS related, parent, name FROM thing"
-        " WHERE workspace = ? AND kind = ? AND record ->> '$.type' = ?"
-        " AND related IN (SELECT lower(value) FROM json_each(?)) ORDER BY serial",
-        (workspace, RELATION, type, _encode(names).decode()),
+    return connection.execute(
+        "SELECT parent, name FROM thing WHERE workspace = ? AND kind = ?"
+        " AND record ->> '$.type' = ? AND record ->> '$.to' = ? COLLATE NOCASE ORDER BY serial",
+        (workspace, RELATION, BOOKMARK, bookmark),
+    ).fetchall()
+
+
+def untie(connection: sqlite3.Connection, incident: int, alert: str) -> None:
+    """Forget the relations that an incident has to an alert which leaves it."""
+    connection.execute(
+        "DELETE FROM thing WHERE kind = ? AND record ->> '$.type' = ? AND record ->> '$.to' = ?"
+        " AND (workspace, parent) = (SELECT workspace, name FROM incident WHERE serial = ?)",
+        (RELATION, ALERT, alert, incident),
     )
-    found: dict[str, list[tuple[str, str]]] = {}
-    for to, parent, name in rows:
-        found.setdefault(to, []).append((parent, name))
-    return found

@@ -76,7 +76,7 @@ _SECOND = (
         name TEXT NOT NULL COLLATE NOCASE, xdr TEXT COLLATE NOCASE,
         created INTEGER NOT NULL, modified INTEGER NOT NULL, record BLOB NOT NULL
     )""",
-    "CREATE INDEX alert_incident ON alert (incident)",
+    "CREATE INDEX alert_incident ON alert (incident, created)",
     "CREATE INDEX alert_name ON alert (tenant, name)",
     "CREATE UNIQUE INDEX alert_xdr ON alert (tenant, xdr) WHERE xdr IS NOT NULL",
     "CREATE INDEX alert_created ON alert (tenant, created) WHERE xdr IS NOT NULL",

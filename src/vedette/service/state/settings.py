@@ -10,6 +10,11 @@ from msgspec import Struct
 
 _encode = msgspec.json.Encoder().encode
 
+PROFILES = (
+    "off", "arm-2024", "arm-hourly", "sentinel-min", "graph-150", "xdr-50-1500", "logs-200"
+)  # fmt: skip
+"""The names by which a world is told what to let through; `sentinel-min` is on top of arm-2024."""
+
 
 class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """
@@ -43,6 +48,14 @@ class Settings(Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown
 DEFAULT = Settings()
 
 
+def profiles(text: str) -> frozenset[str]:
+    """Return the profiles named in a text; ValueError names one that nobody knows."""
+    named = frozenset(part.strip() for part in text.split(",")) - {"", "off"}
+    for one in sorted(named - {*PROFILES}):
+        raise ValueError(f"{one[:60]!r} is no profile of limits; there are {', '.join(PROFILES)}")
+    return named
+
+
 def settings(connection: sqlite3.Connection) -> Settings:
     """Return how this world behaves now."""
     row = connection.execute("SELECT value FROM setting WHERE name = 'service'").fetchone()
@@ -55,7 +68,8 @@ def _decoded(text: str) -> Settings:
 
 
 def keep(connection: sqlite3.Connection, told: Settings) -> None:
-    """Let the world behave like this from now on."""
+    """Let the world behave like this from now on; ValueError where no call could be counted so."""
+    profiles(told.limits)
     connection.execute(
         "INSERT INTO setting (name, value) VALUES ('service', ?)"
         " ON CONFLICT (name) DO UPDATE SET value = excluded.value",

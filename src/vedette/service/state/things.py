@@ -13,7 +13,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from vedette.service.state.beside import SHOWN, gone
 from vedette.service.state.log import Change, latest, note
+from vedette.service.state.logged import Cause, freeze, show
 from vedette.service.state.moments import etag, moment
 from vedette.service.state.records import Workspace
 
@@ -111,6 +113,7 @@ class Things:
         parent: str = "",
     ) -> Thing:
         """Keep a new one; its name must be free."""
+        self._freeze(workspace.serial, kind, parent)
         # A thing's serial is that of its creation in the log: never given again, and found there.
         version = latest(self.connection) + 1
         thing = Thing(
@@ -133,6 +136,7 @@ class Things:
 
     def save(self, thing: Thing, record: Mapping[str, Any], verb: str = "update") -> Thing:
         """Keep a new version of one."""
+        self._freeze(thing.workspace, thing.kind, thing.parent)
         version = latest(self.connection) + 1
         at = max(self.at, thing.modified + 1)  # two versions never share a time
         made = msgspec.structs.replace(
@@ -150,8 +154,9 @@ class Things:
 
     def remove(self, thing: Thing) -> None:
         """Forget one."""
-        self._note("delete", latest(self.connection) + 1, thing, thing, None)
+        self._freeze(thing.workspace, thing.kind, thing.parent)
         self.connection.execute("DELETE FROM thing WHERE serial = ?", (thing.serial,))
+        self._note("delete", latest(self.connection) + 1, thing, thing, None)
 
     def remove_below(self, workspace: Workspace, parent: str, *kinds: str) -> None:
         """Forget everything of these kinds that belongs to a parent, which is gone."""
@@ -177,6 +182,10 @@ class Things:
             ),
         )
 
+    def _freeze(self, workspace: int, kind: str, parent: str) -> None:
+        if kind in SHOWN:
+            freeze(self.connection, workspace, parent)
+
     def _note(
         self, verb: str, version: int, thing: Thing, before: Thing | None, after: Thing | None
     ) -> None:
@@ -198,6 +207,10 @@ class Things:
                 request=self.request,
             ),
         )
+        if thing.kind == "task":
+            cause = Cause(version, self.at, self.who, self.dialect)
+            left = "null" if after else gone(thing.name, self.at, thing.record)
+            show(self.connection, thing.workspace, thing.parent, cause, left)
 
 
 def _thing(row: Any) -> Thing:

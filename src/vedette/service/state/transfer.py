@@ -22,11 +22,13 @@ from msgspec import Raw, Struct
 from vedette.errors import Asked
 from vedette.model import Incident
 from vedette.service.state.alerts import Alert
+from vedette.service.state.beside import Told
 from vedette.service.state.cast import operator, settled
 from vedette.service.state.planes import Delta
 from vedette.service.state.records import Author
 from vedette.service.state.schema import VERSION
 from vedette.service.state.secrets import EVERY
+from vedette.service.state.settings import profiles, settings
 
 FORMAT = "world/1"
 _LONGEST = 64 * 1024 * 1024
@@ -42,6 +44,8 @@ _RECORDS: Mapping[tuple[str, str], Any] = {
     ("crossing", "before"): Incident,
     ("crossing", "delta"): Delta,
     ("thing", "record"): dict[str, Any],
+    ("logged", "record"): Incident,
+    ("logged", "beside"): Told,
     ("app", "roles"): tuple[str, ...],
 }
 _encode = msgspec.json.Encoder().encode
@@ -265,6 +269,13 @@ def _together(connection: sqlite3.Connection, of: str) -> None:
     for table in ("tenant", "workspace", "app"):
         if connection.execute(f"SELECT 1 FROM {table}").fetchone() is None:  # noqa: S608 - constants
             raise Asked(f"{of}: there is no {table} in it", hint="export a whole world")
+    try:
+        profiles(settings(connection).limits)
+    except ValueError as error:
+        raise Asked(
+            f"{of}: the settings of its service cannot be used: {str(error)[:300]}",
+            hint="the file was altered; export the world again",
+        ) from error
     first = operator(connection)
     if connection.execute("SELECT 1 FROM app WHERE id = ?", (first,)).fetchone() is None:
         raise Asked(
