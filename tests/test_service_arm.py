@@ -281,7 +281,7 @@ def test_replies_carry_what_arm_sends(it):
     assert read["x-ms-routing-request-id"].startswith("WESTEUROPE:20261122T070000Z:")
     assert read["cache-control"] == "no-cache"
     assert not {"etag", "location", "retry-after"} & {*read}
-    written = it.arm("PUT", "/incidents/two", it.arm("GET", "/incidents/one").json).headers
+    written = it.arm("PUT", "/incidents/one", it.arm("GET", "/incidents/one").json).headers
     assert written["x-ms-ratelimit-remaining-subscription-resource-requests"] == "799"
     assert written["x-ms-request-id"] != read["x-ms-request-id"]
 
@@ -308,3 +308,14 @@ def test_a_recorded_request_is_answered_in_the_recorded_shape(full, position):
         # Recorded for a person; ours is a program, which has neither.
         author |= {"email": None, "userPrincipalName": None}
     assert _shape(reply.json) == _shape(told["body"])
+
+
+def test_a_patch_of_the_classification_takes_the_old_reason_with_it(it):
+    told = {"classification": "FalsePositive", "classificationReason": "InaccurateData"}
+    it.make("one", status="Closed", **told)
+    body = {"properties": {"classification": "Undetermined"}}
+    shown = it.arm("PATCH", "/incidents/one", body).json["properties"]
+    assert shown["classification"] == "Undetermined"
+    assert "classificationReason" not in shown
+    refused = it.arm("PATCH", "/incidents/one", {"properties": {"classification": "TruePositive"}})
+    assert refused.status == 400

@@ -107,7 +107,7 @@ def test_a_method_that_a_path_does_not_have_is_refused():
 # ---- what is the service's own
 
 OWN_WORDS = {
-    "id": "/polluted", "name": "polluted", "type": "polluted", "systemData": {"createdBy": "polluted"},
+    "type": "polluted", "systemData": {"createdBy": "polluted"},
     "tenantId": "11111111-1111-1111-1111-111111111111", "polluted": "polluted",
 }  # fmt: skip
 """What stands at the top of a document, and is never heard there."""
@@ -160,6 +160,20 @@ def _after(method, route, body, name=""):
         reply = told.world(method, where, json.dumps(body).encode(), content)
         read = told.world("GET", where)
     return reply.status, json.loads(reply.body), json.loads(read.body)
+
+
+NAMED = tuple(one for one in CHANGED if "providers" in one[1] and "onboarding" not in one[1])
+
+
+@pytest.mark.parametrize("told", [{"name": "polluted"}, {"id": "/x/polluted"}], ids=["name", "id"])
+@pytest.mark.parametrize(("method", "route"), NAMED)
+def test_a_document_that_says_it_is_another_one_is_refused(method, route, told):
+    body = good(method, route, town().names)
+    before = _after(method, route, {"properties": []})[2]
+    status, answer, read = _after(method, route, {**body, **told})
+    assert status == 400, answer
+    assert "does not match" in answer["error"]["message"]
+    assert read == before
 
 
 def _own_is_kept(method, route, name):

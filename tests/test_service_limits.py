@@ -264,10 +264,6 @@ def test_a_refusal_says_when_to_come_again_where_the_service_does():
     keep(it.connection, Settings(limits="xdr-50-1500"))
     for _ in range(50):
         it.graph("GET", "")
-    inner = it.graph("GET", "").json["error"]["innerError"]
-    assert {name: inner[name] for name in ("code", "message", "status")} == {
-        "code": "429", "message": "Please retry after", "status": "429",
-    }  # fmt: skip
     told = it.ask("GET", "/api/incidents")
     assert told.status == 429
     assert told.message.endswith("from 2026-11-22T07:01:00Z.")

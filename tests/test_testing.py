@@ -200,3 +200,4 @@ def test_nothing_is_left_open_where_warnings_are_errors(pytester):
         "-p", "no:schemathesis", "-p", "no:xdist", "-W", "error",
     )  # fmt: skip
     told.assert_outcomes(passed=1, errors=1)
+    assert "unclosed" not in told.stdout.str() + told.stderr.str()

@@ -144,3 +144,15 @@ def test_an_etag_that_is_no_text_is_no_conflict_but_a_mistake(etag, mandatory):
     with pytest.raises(Fault) as caught:
         fresh({"etag": etag}, "one", '"1"', mandatory=mandatory)
     assert (caught.value.status, caught.value.code) == (400, "BadRequest")
+
+
+@pytest.mark.parametrize("told", [{"name": "other"}, {"id": "/x/Incidents/other"}, {"id": "other"}])
+def test_a_document_about_another_one_is_refused(told):
+    with pytest.raises(Fault, match="does not match the resource 'mine'"):
+        body(msgspec.json.encode(told), "mine")
+
+
+@pytest.mark.parametrize("told", [{}, {"name": "Mine"}, {"id": "/y/Incidents/mine"}, {"id": None}])
+def test_a_document_about_itself_is_taken(told):
+    assert body(msgspec.json.encode(told), "mine") == told
+    assert body(b'{"name": "other"}') == {"name": "other"}

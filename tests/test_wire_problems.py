@@ -47,17 +47,10 @@ def test_a_fault_on_graph():
     told = fault.reply("graph", moment="2026-03-25T07:45:32.123Z", request="r", client_request="c")
     assert told.headers["retry-after"] == "7"
     assert json.loads(told.body)["error"]["innerError"] == {
-        "code": "429",
-        "message": "Please retry after",
-        "status": "429",
         "date": "2026-03-25T07:45:32",
         "request-id": "r",
         "client-request-id": "c",
     }
-    told = Fault(404, "NotFound", "x").reply("graph", moment="2026-03-25T07:45:32Z", request="r")
-    assert [*json.loads(told.body)["error"]["innerError"]] == [
-        "date", "request-id", "client-request-id",
-    ]  # fmt: skip
     again = fault.reply("graph", moment="2026-03-25T07:45:32Z", request="r")
     assert json.loads(again.body)["error"]["innerError"]["client-request-id"] == "r"
 

@@ -56,10 +56,10 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
-def body(received: bytes) -> dict[str, Any]:
+def body(received: bytes, about: str | None = None) -> dict[str, Any]:
     """
-    Return the object in a request's body. Where it is no JSON it may be what Python prints of
-    it, as one client in wide use sends it.
+    Return the object in a request's body, which is `about` a resource of this name. Where it is
+    no JSON it may be what Python prints of it, as one client in wide use sends it.
     """
     try:
         told = _decode(received) if received else {}
@@ -67,7 +67,18 @@ def body(received: bytes) -> dict[str, Any]:
         told = _printed(received)
     if not isinstance(told, dict):
         raise Fault(400, "BadRequest", "The request body is not a JSON object.")
+    if about is not None:
+        _addressed(told, about)
     return told
+
+
+def _addressed(document: Mapping[str, Any], id: str) -> None:
+    # Whoever sends a document that says it is another one has mixed up two of them. Whether the
+    # service looks was not recorded.
+    for name in ("name", "id"):
+        told = document.get(name)
+        if isinstance(told, str) and told.rpartition("/")[2].casefold() != id.casefold():
+            raise refused(f"The {name} in the body does not match the resource '{id[:100]}'.")
 
 
 def _printed(received: bytes) -> object:

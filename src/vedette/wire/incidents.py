@@ -204,6 +204,8 @@ def heard(
         for attribute, spoken, table in TEXTS
         if not patch or spoken in said
     }
+    if patch and told.get("classification", base.classification) != base.classification:
+        told.setdefault("reason", None)  # a reason belongs to its classification
     if not patch or "owner" in said:
         told["owner"] = _heard_owner(said.get("owner"), base.owner)
     if not patch or "labels" in said:

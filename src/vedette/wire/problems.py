@@ -92,10 +92,6 @@ def _logs(fault: Fault, _: str, request: str, __: str) -> dict[str, Any]:
     return {"error": told if fault.inner is None else {**told, "innererror": fault.inner}}
 
 
-# https://learn.microsoft.com/graph/throttling: what such an answer has more than others.
-_THROTTLED = {"code": "429", "message": "Please retry after", "status": "429"}
-
-
 def _graph(fault: Fault, moment: str, request: str, client_request: str) -> dict[str, Any]:
     # https://learn.microsoft.com/graph/errors: the date has neither zone nor fraction.
     return {
@@ -105,7 +101,6 @@ def _graph(fault: Fault, moment: str, request: str, client_request: str) -> dict
             # The validator of queries has no code, and a list of details that is empty.
             **({} if fault.code else {"details": []}),
             "innerError": {
-                **(_THROTTLED if fault.status == 429 else {}),
                 "date": moment[:19],
                 "request-id": request,
                 "client-request-id": client_request,

@@ -188,7 +188,7 @@ class Shelf(Struct, frozen=True, kw_only=True):
         there, name = self._entered(ask, "write", at)
         things = ask.things()
         before = self._thing(there, name)
-        document = bodies.body(ask.body)
+        document = bodies.body(ask.body, name)
         if before is not None:
             bodies.fresh(document, name, before.etag, mandatory=False)
         record = self.heard(there, document, before)

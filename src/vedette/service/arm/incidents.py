@@ -101,7 +101,7 @@ class Collection:
         *where, named = at
         here = self._enter(ask, where, "write", named)
         kept = here.records.named(here.workspace, named)
-        document = bodies.body(ask.body)
+        document = bodies.body(ask.body, named)
         after = self._tongue.heard(
             document, kept.incident if kept else None, here.place, named, False
         )
@@ -118,7 +118,7 @@ class Collection:
         *where, named = at
         here = self._enter(ask, where, "write", named)
         kept = here.kept(named)
-        document = bodies.body(ask.body)
+        document = bodies.body(ask.body, named)
         return self._saved(
             here, kept, self._tongue.heard(document, kept.incident, here.place, named, True)
         )
@@ -174,7 +174,7 @@ class Collection:
         *where, named, comment_id = at
         here = self._enter(ask, where, "comments/write", named, "comments", comment_id)
         kept = here.kept(named)
-        document = bodies.body(ask.body)
+        document = bodies.body(ask.body, comment_id)
         message = bodies.heard_comment(document)
         before = here.records.comment(kept, comment_id)
         if before is not None:

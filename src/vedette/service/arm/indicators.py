@@ -48,7 +48,7 @@ def put(there: There, name: str) -> Answer:
     """Replace all that can be written of it, or make it under the caller's name."""
     things = there.ask.things()
     before = things.named(there.workspace, KIND, name)
-    document = bodies.body(there.ask.body)
+    document = bodies.body(there.ask.body, name)
     if before is not None:
         bodies.fresh(document, name, before.etag, mandatory=False)
     record = heard(there, document, before)

@@ -57,7 +57,7 @@ def put(there: There, alias: str, name: str) -> Answer:
     """Make one under the caller's id, or replace it."""
     things, watchlist = there.ask.things(), kept(there, alias)
     before = things.named(there.workspace, ITEM, name, parent=watchlist.name)
-    document = bodies.body(there.ask.body)
+    document = bodies.body(there.ask.body, name)
     if before is not None:
         bodies.fresh(document, name, before.etag, mandatory=False)
     record = _heard(there, bodies.bag(document), before)

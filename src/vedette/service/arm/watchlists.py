@@ -156,7 +156,7 @@ def put(there: There, alias: str) -> Answer:
     """Make it or replace what was said of it, and add the items of its content."""
     ask, things = there.ask, there.ask.things()
     before = things.named(there.workspace, WATCHLIST, alias)
-    document = bodies.body(ask.body)
+    document = bodies.body(ask.body, alias)
     if before is not None:
         bodies.fresh(document, alias, before.etag, mandatory=False)
     bag = bodies.bag(document)
