@@ -11,23 +11,8 @@ from urllib.parse import quote
 
 import pytest
 
-from hostility import (
-    BODIES,
-    HEADERS,
-    INDICATOR,
-    METHODS,
-    NAMES,
-    QUERIES,
-    ROUTES,
-    RULE,
-    WATCHLIST,
-    WRITES,
-    good,
-    is_told,
-    keyed,
-    target,
-    town,
-)
+from hostility import INDICATOR, ROUTES, RULE, WATCHLIST, WRITES, good, is_told, keyed, target, town
+from spoilt import BODIES, HEADERS, METHODS, NAMES, QUERIES
 from vedette.service.routes import answers
 
 

@@ -18,18 +18,9 @@ from contextlib import closing
 
 import pytest
 
-from hostility import (
-    BODIES,
-    HEADERS,
-    METHODS,
-    NAMES,
-    QUERIES,
-    ROUTES,
-    furnished,
-    path_of,
-    version_of,
-)
+from hostility import ROUTES, furnished, path_of, version_of
 from served import ARM, GRAPH, US, Clock, Socket, inhabited
+from spoilt import BODIES, HEADERS, METHODS, NAMES, QUERIES
 from vedette.service.state import cast
 
 LOGS = "https://api.loganalytics.io"

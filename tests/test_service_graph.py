@@ -165,3 +165,13 @@ def test_what_is_not_there_is_told_in_graphs_shape(it):
         assert told.headers["client-request-id"] == "mine"
     assert it.graph("DELETE", "/1").status == 405
     assert it.ask("GET", "/v1.0//security/incidents?$top=1").status == 200
+
+
+def test_beta_knows_two_things_more_of_an_incident(it):
+    _, id = it.twin()
+    plain = it.graph("GET", f"/{id}").json
+    beta = it.ask("GET", f"/beta/security/incidents/{id}").json
+    context = "@odata.context"
+    assert beta.pop(context) == plain.pop(context).replace("v1.0", "beta")
+    assert (beta.pop("recommendedActions"), beta.pop("recommendedHuntingQueries")) == (None, [])
+    assert beta == plain

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -118,10 +119,12 @@ def _shown(url: str, endpoint: str) -> str:
     """Return the address without its host, and without what opens something."""
     url = url.removeprefix(endpoint)[:_LONGEST]
     path, mark, query = url.partition("?")
-    if not mark:
-        return url
-    parts = (_masked(part) for part in query.split("&"))
-    return f"{path}?{'&'.join(parts)}"
+    return f"{path}?{_veiled(query)}" if mark else url
+
+
+@lru_cache(maxsize=1024)
+def _veiled(query: str) -> str:
+    return "&".join(_masked(part) for part in query.split("&"))
 
 
 def _masked(part: str) -> str:
@@ -159,8 +162,10 @@ _EDGE = 6_000
 def _next(ask: Ask, reply: Reply) -> str | None:
     if ask.method != "GET" or reply.status != 200 or not reply.body:
         return None
-    body = reply.body
-    found = _LINK.search(body[:_EDGE]) or _LINK.search(body[-_EDGE:])
+    head, tail = reply.body[:_EDGE], reply.body[-_EDGE:]
+    if b'nextLink"' not in head and b'nextLink"' not in tail:
+        return None
+    found = _LINK.search(head) or _LINK.search(tail)
     if found is None:
         return None
     try:

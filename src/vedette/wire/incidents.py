@@ -112,11 +112,29 @@ def spell(
     Return the incident as the service sends it in this version. `provider_url` is where
     Defender shows it, if it does.
     """
-    named = arm_id(place, incident.id)
+    url = None if _is_old(api_version) else provider_url
+    beside = _beside(incident, api_version, bookmarks, url)
+    return Document(
+        id=arm_id(place, incident.id),
+        name=incident.id,
+        etag=incident.etag,
+        type=_TYPE,
+        properties=_properties(incident, place, api_version, beside, team),
+    )
+
+
+def _properties(
+    incident: Incident,
+    place: Place,
+    api_version: str,
+    beside: Additional,
+    team: Mapping[str, Any] | None,
+) -> Properties:
     old = _is_old(api_version)
     # The first preview has it in its specification's examples.
     provided = not old or api_version == "2019-01-01-preview"
-    properties = Properties(
+    rules = f"{place.path}{PROVIDER}/alertRules/"
+    return Properties(
         title=incident.title,
         description=incident.description,
         severity=incident.severity,
@@ -132,17 +150,12 @@ def spell(
         last_modified_time_utc=incident.modified,
         created_time_utc=incident.created,
         incident_number=incident.number,
-        additional_data=_beside(incident, api_version, bookmarks, None if old else provider_url),
-        related_analytic_rule_ids=[
-            f"{place.path}{PROVIDER}/alertRules/{rule}" for rule in incident.rules or ()
-        ],
-        incident_url=f"{_PORTAL}{named}",
+        additional_data=beside,
+        related_analytic_rule_ids=[f"{rules}{rule}" for rule in incident.rules or ()],
+        incident_url=portal_url(place, incident.id),
         provider_name=(incident.provider or SENTINEL) if provided else None,
         provider_incident_id=(incident.provider_id or str(incident.number)) if provided else None,
         team_information=team,
-    )
-    return Document(
-        id=named, name=incident.id, etag=incident.etag, type=_TYPE, properties=properties
     )
 
 

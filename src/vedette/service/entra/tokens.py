@@ -273,10 +273,18 @@ def _american(seconds: int) -> str:
     return f"{at.month}/{at.day}/{at.year} {at.hour % 12 or 12}:{at:%M:%S %p}"
 
 
+# Recorded: where there is no token, the header says it in words of its own.
+_DESCRIBED = {
+    "AuthenticationFailed": (
+        "The authentication failed because of missing 'Authorization' header."
+    ),
+}
+
+
 def _refused(face: Face, ask: Ask, code: str, message: str) -> Fault:
     header = (
         f'Bearer authorization_uri="{ask.endpoint}/{_home(ask)}", error="invalid_token",'
-        f' error_description="{message}"'
+        f' error_description="{_DESCRIBED.get(code, message)}"'
     )
     if face == "graph":
         header = f'Bearer realm="", authorization_uri="{ask.endpoint}/common/oauth2/authorize"'

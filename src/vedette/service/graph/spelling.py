@@ -6,6 +6,7 @@ order, of the exchanges that were recorded in 2026.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
 from vedette.service.ask import Ask
@@ -19,6 +20,8 @@ from vedette.wire.dialect import Place
 PORTAL = "https://security.microsoft.com"
 STATUSES = {"New": "new", "InProgress": "inProgress", "Resolved": "resolved"}
 """Ours to Graph's."""
+# What only beta has of an incident, by the schema; nobody here recommends anything.
+_BETA: Mapping[str, Any] = {"recommendedActions": None, "recommendedHuntingQueries": []}
 INVESTIGATION = "unsupportedAlertType"
 """Nothing here investigates by itself: this state says so, and was recorded."""
 
@@ -38,6 +41,8 @@ def incident(
         comments=comments(records, kept),
         alerts=told,
     )
+    if here.path == "/beta":
+        document |= _BETA
     return enter.readable(ask, document)
 
 

@@ -7,7 +7,7 @@ https://learn.microsoft.com/azure/azure-monitor/reference/tables/securityinciden
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
