@@ -189,7 +189,7 @@ def test_an_alert_is_commented_every_time(it):
     assert len(it.ask("GET", f"{ALERTS}/da1").json["comments"]) == 2
 
 
-def test_who_may_read_and_write_alerts(near):
+def test_alerts_are_read_and_written_with_roles_of_their_own(near):
     (xdr,) = open_incidents(near, 1)
     alert(near, xdr, "da1")
     reader = {"app": cast.READER_APP}

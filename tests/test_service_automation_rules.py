@@ -149,7 +149,7 @@ def added(array):
         (added("Tactics"), {"severity": "Low"}, False),
     ],
 )
-def test_conditions_on_what_changed(it, condition, edit, holds):
+def test_a_condition_on_what_changed_holds_or_does_not(it, condition, edit, holds):
     it.make("one", labels=[{"labelName": "old"}])
     keep_rule(it, "watch", condition, does=[modify(**tag("held"))], **UPDATED)
     it.arm("PATCH", "/incidents/one", {"properties": edit})
@@ -203,13 +203,13 @@ def details(array, *inner):
         (details("CustomDetails", prop("IncidentCustomDetailsKey", "Equals", "x")), False),
     ],
 )
-def test_conditions_on_a_new_incident(it, condition, holds):
+def test_a_condition_on_a_new_incident_holds_or_does_not(it, condition, holds):
     keep_rule(it, "watch", condition, does=[modify(**tag("held"))])
     it.make("one")
     assert labels(it, "one") == (["held"] if holds else [])
 
 
-def test_conditions_on_what_is_behind_an_incident(it):
+def test_conditions_look_at_what_is_behind_an_incident(it):
     """The sample's own alerts and entities, and what a rule finds of them."""
     serial, name = it.connection.execute(
         "SELECT serial, name FROM incident WHERE json_extract(record, '$.rules[0]') IS NOT NULL"

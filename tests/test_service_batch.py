@@ -158,7 +158,7 @@ def test_who_calls_is_settled_by_the_batch(it):
     assert _batch(it, sly, app=None).status == 401
 
 
-def test_twenty_items_on_beta_and_preferences_of_their_own(near):
+def test_beta_takes_twenty_items_with_preferences_of_their_own(near):
     (xdr,) = open_incidents(near, 1)
     alert(near, xdr, "da1", source="microsoftSentinel")
     prefer = {"Prefer": "include-unknown-enum-members"}

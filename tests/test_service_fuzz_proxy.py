@@ -38,11 +38,10 @@ def test_the_proxy_leads_to_its_own_places_or_refuses(examples):
         return told
 
     async def met(reader, writer):
-        at["reached"] += 1
         writer.write(b"reached")
         writer.close()
 
-    at = {"reached": 0}
+    at = {}
 
     async def begun():
         server = await asyncio.start_server(met, "127.0.0.1", 0)
@@ -55,7 +54,7 @@ def test_the_proxy_leads_to_its_own_places_or_refuses(examples):
 
     server, proxy = loop.run_until_complete(begun())
     try:
-        assert b"200" in loop.run_until_complete(asked(samples[0].encode()))
+        assert b"200 Connection established" in loop.run_until_complete(asked(samples[0].encode()))
 
         @look(examples, nearly(samples, words))
         def check(told):
@@ -67,5 +66,5 @@ def test_the_proxy_leads_to_its_own_places_or_refuses(examples):
     finally:
         loop.run_until_complete(proxy.stop())
         server.close()
-        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(server.wait_closed())
         loop.close()

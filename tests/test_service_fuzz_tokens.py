@@ -19,12 +19,10 @@ from vedette.service.state import cast
 
 
 @cache
-def _tokens():
-    """Return tokens that are good, of each kind there is."""
-    made = town()
+def _signed_in():
+    """Return a world and a token that is good there."""
     told = edge("memory", None)
-    access = told.sign_in(audience=GRAPH).json["access_token"]
-    return told, access, made
+    return told, told.sign_in(audience=GRAPH).json["access_token"]
 
 
 def _segment(document):
@@ -32,7 +30,7 @@ def _segment(document):
 
 
 def _refused(token):
-    it, access, _ = _tokens()
+    it, access = _signed_in()
     if token.strip() == access:
         return
     told = it.ask(
@@ -42,7 +40,7 @@ def _refused(token):
 
 
 def test_a_good_token_is_taken():
-    it, access, _ = _tokens()
+    it, access = _signed_in()
     told = {"Authorization": f"Bearer {access}"}
     assert it.ask("GET", "/v1.0/security/incidents", app=None, headers=told).status == 200
 
@@ -64,7 +62,7 @@ HEADS = st.fixed_dictionaries(
 
 @pytest.mark.parametrize("examples", SHORTLY)
 def test_a_token_that_was_tampered_with_opens_nothing(examples):
-    _, access, _ = _tokens()
+    _, access = _signed_in()
     _, claims, signature = access.split(".")
 
     @look(examples, nearly((access,), ("..", ".", "=", "-", "_")))

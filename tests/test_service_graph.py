@@ -168,9 +168,9 @@ def test_what_is_not_there_is_told_in_graphs_shape(it):
 
 
 def test_beta_knows_two_things_more_of_an_incident(it):
-    _, id = it.twin()
-    plain = it.graph("GET", f"/{id}").json
-    beta = it.ask("GET", f"/beta/security/incidents/{id}").json
+    _, xdr = it.twin()
+    plain = it.graph("GET", f"/{xdr}").json
+    beta = it.ask("GET", f"/beta/security/incidents/{xdr}").json
     context = "@odata.context"
     assert beta.pop(context) == plain.pop(context).replace("v1.0", "beta")
     assert (beta.pop("recommendedActions"), beta.pop("recommendedHuntingQueries")) == (None, [])

@@ -166,7 +166,7 @@ def test_times_and_truth_may_be_spelled_in_more_than_one_way(shared):
     assert (told["validFrom"], told["confidence"]) == ("2026-11-22T07:00:00.123Z", 25)
 
 
-def test_who_may_do_what(shared):
+def test_a_reader_may_read_and_query_and_write_nothing(shared):
     name = create(shared).json["name"]
     path = f"{MAIN}/indicators/{name}"
 

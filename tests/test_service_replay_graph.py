@@ -66,7 +66,7 @@ def _context(ours, theirs, *ids):
 @pytest.mark.parametrize(
     "name", ["incident-get-200", "incident-patch-200-pascalcase-in-camelcase-out"]
 )
-def test_an_incident_alone(it, name):
+def test_an_incident_alone_is_answered_as_recorded(it, name):
     case = _case(f"cases/{name}")
     (xdr,) = open_incidents(it, 1)
     request = case["request"]
@@ -84,7 +84,7 @@ def test_an_incident_alone(it, name):
     "name",
     ["incident-list-200", "incident-list-200-captured-2024", "incident-shape-2026-auto-resolved"],
 )
-def test_a_list_of_incidents(it, name):
+def test_a_list_of_incidents_is_answered_as_recorded(it, name):
     case = _case(f"cases/{name}")
     query = case["request"]["url"].partition("?")[2].replace("+", " ")
     told = it.graph("GET", f"?{query}" if query else "")
@@ -97,7 +97,7 @@ def test_a_list_of_incidents(it, name):
         _alike(one, theirs["value"][0], extra=later)
 
 
-def test_incidents_resolved_with_their_last_alert(it):
+def test_incidents_are_resolved_with_their_last_alert(it):
     theirs = _case("cases/incident-shape-2026-auto-resolved")["response"]["body"]["value"][0]
     (xdr,) = open_incidents(it, 1)
     last = theirs["resolvingComment"].rpartition(" ")[2]
@@ -108,7 +108,7 @@ def test_incidents_resolved_with_their_last_alert(it):
     assert (told["status"], told["classification"]) == ("resolved", "unknown")
 
 
-def test_incidents_with_their_alerts(it):
+def test_incidents_come_with_their_alerts_as_recorded(it):
     theirs = _case("cases/incident-list-expand-alerts-200")["response"]["body"]
     (xdr,) = open_incidents(it, 1)
     alert(it, xdr, "da1", entities=[ENTITIES[2], ENTITIES[1], ENTITIES[0]])
@@ -140,7 +140,7 @@ def test_a_merged_incident_is_patched(it):
     assert told.json["redirectIncidentId"] in told.json["incidentWebUrl"]
 
 
-def test_comments_on_both(it):
+def test_comments_are_taken_by_incidents_and_by_alerts(it):
     (xdr,) = open_incidents(it, 1)
     alert(it, xdr, "da1")
     for name, path, mine in (
@@ -198,7 +198,7 @@ def test_alerts_are_moved(it):
     assert _shape(told.json) == _shape(case["response"]["body"])
 
 
-def test_a_batch(it):
+def test_a_batch_is_answered_as_recorded(it):
     case = _case("cases/batch-200-mixed")
     told = it.ask("POST", "/v1.0/$batch", case["request"]["body"])
     theirs = case["response"]["body"]
@@ -231,7 +231,7 @@ def test_a_batch(it):
         "429-captured-other-graph-api",
     ],
 )
-def test_a_refusal(it, name):
+def test_a_call_is_refused_as_recorded(it, name):
     case = _case(f"errors/{name}")
     (xdr,) = open_incidents(it, 1)
     alert(it, xdr, "da1")
@@ -252,7 +252,7 @@ def test_a_refusal(it, name):
     assert re.fullmatch(r"[\d-]{10}T[\d:]{8}", told.json["error"]["innerError"]["date"])
 
 
-def test_what_is_not_there(it):
+def test_what_is_not_there_is_refused_as_recorded(it):
     theirs = _case("errors/400-404-incidenttask-doc")["response"]["x-alternatives"][1]
     told = it.graph("GET", "/1")
     assert told.status == theirs["status"]
@@ -260,7 +260,7 @@ def test_what_is_not_there(it):
     assert told.code == theirs["body"]["error"]["code"]
 
 
-def test_refusals_of_the_older_api(it):
+def test_the_older_api_refuses_as_recorded(it):
     missing, wrong = _case("errors/m365d-error-shape")["response"]["x-alternatives"]
     (xdr,) = open_incidents(it, 1)
     for theirs, told in (
@@ -275,7 +275,7 @@ def test_refusals_of_the_older_api(it):
 # ---- the older API
 
 
-def test_incidents_of_the_older_api(it):
+def test_the_older_api_lists_incidents_as_recorded(it):
     theirs = _case("cases/m365d-incident-list-200")["response"]["body"]
     (xdr,) = open_incidents(it, 1)
     it.graph("POST", f"/{xdr}/comments", {"comment": "c"})

@@ -54,7 +54,7 @@ def calls(it, names):
             yield Call(method="GET", url=url)
 
 
-def test_a_million_calls_in_memory(tmp_path):
+def test_a_million_calls_in_memory_leave_it_no_larger(tmp_path):
     connection = inhabited(200, path=tmp_path / "world.sqlite")
     small(connection)
     it = Memory(connection, Clock())
@@ -78,7 +78,7 @@ def test_a_million_calls_in_memory(tmp_path):
     print(f"a million calls: {half:.0f} MiB at half time, {grown:+.1f} MiB after")  # noqa: T201 - a figure to write down
 
 
-def test_two_hundred_thousand_calls_over_the_socket(tmp_path):
+def test_200_000_calls_over_the_socket_leave_it_no_larger(tmp_path):
     connection = inhabited(200, path=tmp_path / "world.sqlite")
     small(connection)
     it = Socket(connection, Clock(), tmp_path)
