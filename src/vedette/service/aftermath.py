@@ -11,7 +11,7 @@ from collections.abc import Callable
 from vedette.service.arm import automation
 from vedette.service.ask import Ask
 from vedette.service.graph import following
-from vedette.service.state.log import Change, changes, latest
+from vedette.service.state.log import Change, changes
 
 Follow = Callable[[Ask, Change], None]
 
@@ -26,9 +26,9 @@ def settle(ask: Ask, since: int) -> None:
     turn; rules that set each other off end after ten rounds.
     """
     for _ in range(_ROUNDS):
-        if latest(ask.connection) == since:
-            return
         made = tuple(changes(ask.connection, after=since))
+        if not made:
+            return
         since = made[-1].serial
         for change in made:
             if any(after < change.serial <= last for after, last in ask.followed):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from msgspec import Struct
 
@@ -114,7 +115,7 @@ def heard(
         endpoint=f"{parts.scheme}://{parts.netloc}",
         raw_path=parts.path,
         path=path,
-        query=_query(parts),
+        query=_query(parts.query),
         headers=headers,
         body=call.body or b"",
         now=now,
@@ -129,10 +130,17 @@ def _guid(digest: str) -> str:
     return f"{digest[:8]}-{digest[8:12]}-4{digest[13:16]}-a{digest[17:20]}-{digest[20:]}"
 
 
-def _query(parts: SplitResult) -> dict[str, str]:
-    if not parts.query:
-        return {}
-    return {name.lower(): value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
+def _query(text: str) -> Mapping[str, str]:
+    # Most calls of a client have the same query, and nothing but a version in it.
+    return _read(text) if len(text) < _LONG else _read.__wrapped__(text)
+
+
+@lru_cache(maxsize=1024)
+def _read(text: str) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in parse_qsl(text, keep_blank_values=True)}
+
+
+_LONG = 200
 
 
 def origin(endpoint: str) -> str:

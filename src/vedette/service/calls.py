@@ -56,6 +56,7 @@ class Calls:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._pending: list[tuple[object, ...]] = []
+        self._written = _MANY  # whoever was here before may have left too many
         self._seen = connection.total_changes
 
     def add(self, ask: Ask, url: str, reply: Reply, fault: str | None) -> None:
@@ -78,16 +79,19 @@ class Calls:
     def write(self, *, keep: int, anyway: bool = False) -> None:
         """Write them, where the transaction has changes or they are many; forget the oldest."""
         changes = self._connection.total_changes
-        if not self._pending or not (
-            anyway or changes != self._seen or len(self._pending) >= _MANY
-        ):
+        is_due = self._pending and (changes != self._seen or len(self._pending) >= _MANY)
+        if not is_due and not anyway:
             return
         self._connection.executemany(_INSERT, self._pending)
+        self._written += len(self._pending)
         self._pending.clear()
-        # The newest stays in any case: the next one's serial goes on from there.
-        self._connection.execute(
-            "DELETE FROM call WHERE serial <= (SELECT max(serial) FROM call) - ?", (max(keep, 1),)
-        )
+        if anyway or self._written >= _MANY:
+            self._written = 0
+            # The newest stays in any case: the next one's serial goes on from there.
+            self._connection.execute(
+                "DELETE FROM call WHERE serial <= (SELECT max(serial) FROM call) - ?",
+                (max(keep, 1),),
+            )
         self._seen = self._connection.total_changes
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -174,6 +175,17 @@ def a_moment(said: Mapping[str, Any], name: str) -> Moment | None:
     value = a_text(said, name)
     if value is None:
         return None
+    at = _spelled(value) if len(value) < _LONG else None
+    if at is None:
+        raise refused(f"Could not convert string to DateTime for path 'properties.{name}'.")
+    return at
+
+
+_LONG = 60
+
+
+@lru_cache(maxsize=1024)
+def _spelled(value: str) -> Moment | None:
     found = _MOMENT.fullmatch(value)
     try:
         at = datetime.fromisoformat(value.upper()) if found else None
@@ -181,7 +193,7 @@ def a_moment(said: Mapping[str, Any], name: str) -> Moment | None:
     except (ValueError, OverflowError):
         at = None
     if found is None or at is None:
-        raise refused(f"Could not convert string to DateTime for path 'properties.{name}'.")
+        return None
     fraction = (found[1] or "")[:7].rstrip("0")
     return Moment(f"{at.isoformat()[:19]}{'.' if fraction else ''}{fraction}Z")
 

@@ -76,15 +76,17 @@ def entered(  # a place on ARM has three names
     Return the workspace in which the caller may do the action; `below` are the segments under
     it, which a refusal names in its scope.
     """
-    subscribed(ask, subscription)
     scope = workspace_id(subscription, group, name)
+    known = workspace_at(ask.connection, scope)
+    if known is None or known.tenant != ask.caller.tenant:
+        subscribed(ask, subscription)
     within = "".join(f"/{segment}" for segment in below)
     allowed(
         ask,
         f"Microsoft.SecurityInsights/{action}",
         f"{scope}/providers/Microsoft.SecurityInsights{within}",
     )
-    workspace = found(ask, subscription, group, name)
+    workspace = known or found(ask, subscription, group, name)
     if not workspace.sentinel:
         raise Fault(
             400,

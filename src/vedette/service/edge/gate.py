@@ -47,6 +47,20 @@ def path_of(target: str) -> str:
     return f"{slash}{path}" if slash else "/"
 
 
+def heads(told: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the head of a request without what is no UTF-8 in it."""
+    if "".join(value for _, value in told).isascii():
+        return told
+    return tuple((name, text(value)) for name, value in told)
+
+
+def text(told: str) -> str:
+    """Return what a request says; what is no UTF-8 in it could not be kept."""
+    return (
+        told if told.isascii() else told.encode(errors="surrogateescape").decode(errors="replace")
+    )
+
+
 def refused(call: Call, host: str, is_near: Callable[[], bool]) -> Reply | None:
     """
     Return what a call to this Host hears that may not come in: one whose host is none, and one
@@ -70,7 +84,12 @@ def refused_at_door(call: Call, host: str) -> Reply | None:
     return None if _leads_to(call, _DOOR) else _nowhere()
 
 
+_SUSPECT = re.compile(r"%|_vedette|msi|metadata", re.IGNORECASE)
+
+
 def _leads_to(call: Call, places: tuple[tuple[str, ...], ...]) -> bool:
+    if not _SUSPECT.search(call.url):
+        return False  # nearly all calls
     # Taken apart as the world does it, or something would be let in that it hears differently.
     path = unquote(urlsplit(call.url).path).lower().split("/")
     segments = tuple(part for part in path if part)[:2]

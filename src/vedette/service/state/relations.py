@@ -57,12 +57,12 @@ def beside(
 
 
 def _is_used(connection: sqlite3.Connection, workspace: int) -> bool:
-    return any(
-        connection.execute(
-            "SELECT 1 FROM thing WHERE workspace = ? AND kind = ? LIMIT 1", (workspace, kind)
-        ).fetchone()
-        for kind in (RELATION, TEAM)
-    )
+    (found,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM thing WHERE workspace = ?1 AND kind = ?2)"
+        " OR EXISTS (SELECT 1 FROM thing WHERE workspace = ?1 AND kind = ?3)",
+        (workspace, RELATION, TEAM),
+    ).fetchone()
+    return bool(found)
 
 
 def related(connection: sqlite3.Connection, workspace: int, bookmark: str) -> list[tuple[str, str]]:

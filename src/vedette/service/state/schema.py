@@ -95,7 +95,6 @@ _SECOND = (
         method TEXT NOT NULL, url TEXT NOT NULL, status INTEGER NOT NULL, fault TEXT,
         based TEXT, next TEXT, client TEXT
     )""",
-    "CREATE INDEX call_request ON call (request)",
     "DROP TABLE trouble",
     """CREATE TABLE fault (
         serial INTEGER PRIMARY KEY, rule TEXT NOT NULL, met INTEGER NOT NULL,
