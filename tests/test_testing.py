@@ -201,3 +201,8 @@ def test_nothing_is_left_open_where_warnings_are_errors(pytester):
     )  # fmt: skip
     told.assert_outcomes(passed=1, errors=1)
     assert "unclosed" not in told.stdout.str() + told.stderr.str()
+
+
+def test_a_property_that_no_incident_has_is_refused_by_name(vedette_service):
+    with pytest.raises(TypeError, match="no 'titel'; it has classification"):
+        vedette_service.make(titel="x")

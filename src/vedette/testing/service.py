@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from vedette.wire.http import Reply
 
 API_VERSION = "2025-09-01"
+WRITTEN = frozenset(
+    {
+        "title", "description", "severity", "status", "classification", "classificationReason",
+        "classificationComment", "owner", "labels", "firstActivityTimeUtc", "lastActivityTimeUtc",
+    }
+)  # fmt: skip
+"""What can be written of an incident, in ARM's words."""
 T = TypeVar("T")
 
 
@@ -90,6 +97,8 @@ class LocalService:
         Make an incident in the first workspace and return it as ARM does. Properties in ARM's
         words; unless told, it is a new one of medium severity.
         """
+        for unknown in sorted({*properties} - WRITTEN):
+            raise TypeError(f"an incident has no {unknown!r}; it has {', '.join(sorted(WRITTEN))}")
         told = {"title": "An incident", "severity": "Medium", "status": "New", **properties}
         name = name or f"incident-{self._latest()['change'] + 1}"
         made: dict[str, Any] = self.ask("PUT", self._incidents(name), {"properties": told})
@@ -166,7 +175,8 @@ class LocalService:
         found = self._control("GET", f"checks?names={quote(expression)}&{query}")["value"]
         failed = [one for one in found if not one["ok"]]
         if failed:
-            raise AssertionError(json.dumps(failed, indent=2))
+            told = [f"{one['name']}: {line['why']}" for one in failed for line in one["found"]]
+            raise AssertionError("\n".join(told))
 
     # ---- inside
 
