@@ -85,6 +85,46 @@ def test_faults_of_a_script_are_met_and_end_with_the_service(nobody):
         assert connection.execute("SELECT count(*) FROM fault").fetchone() == (0,)
 
 
+def test_a_fault_that_no_call_met_is_told_of_even_if_the_command_failed(nobody):
+    (nobody.folder / "some.toml").write_text(
+        '[[fault]]\nwhat = "refuse"\nstatus = 503\nmethod = "PUT"\ntimes = 1\n'
+        '[[fault]]\nwhat = "refuse"\nstatus = 503\npath = "incident/*"\n'
+        '[[fault]]\nname = "later"\nwhat = "drop"\nafter = 9\n'
+    )
+    for code in (0, 3):
+        ran = errand(nobody, "--faults", "some.toml", writes=3, code=code)
+        assert ran.returncode == code
+        told = [line for line in ran.stderr.splitlines() if line.startswith("fault ")]
+        assert told == [
+            "fault 2 (refuse incident/*) met no call",
+            "fault 3 (later) struck none of the 2 calls it was meant for",
+        ]
+    assert "fault " not in errand(nobody).stderr
+    with closing(sqlite3.connect(nobody.folder / "world" / "world.sqlite")) as connection:
+        query = "SELECT count(*) FROM setting WHERE name = 'unmet'"
+        assert connection.execute(query).fetchone() == (0,)
+
+
+def test_checks_that_pass_say_what_they_looked_at(nobody):
+    lived(nobody, writes=2)
+    ran = errand(nobody, "--check", "no-errors,linear-etags,only=", writes=1)
+    assert ran.returncode == 2
+    ran = errand(nobody, "--check", "no-errors,linear-etags,only=status", writes=1)
+    (line,) = [line for line in ran.stderr.splitlines() if line.startswith("checked")]
+    assert line == "checked 3: nothing found in 1 change and 2 calls"
+    ran = nobody("serve", "--data", "world", "--check", "linear-etags")
+    assert (ran.code, ran.err) == (0, "checked 1: nothing found in 3 changes and 4 calls\n")
+    assert "checked" not in nobody("serve", "--data", "world", "--check", "no-double-effect").err
+
+
+def test_a_kind_that_nothing_can_have_is_refused_with_those_there_are(nobody):
+    lived(nobody)
+    ran = nobody("serve", "--data", "world", "--log", "--kind", "incidents")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--kind 'incidents': no such kind; there are call, alert, " in ran.err
+    assert rows(nobody, "--kind", "watchlistItem") == []
+
+
 def test_a_script_that_is_wrong_is_named_and_nothing_is_served(nobody):
     (nobody.folder / "odd.toml").write_text('[[fault]]\nwhat = "drop"\nevry = 2\nevery = 0\n')
     ran = nobody("serve", "--data", "world", "--faults", "odd.toml")

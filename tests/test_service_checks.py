@@ -205,7 +205,10 @@ def test_only_the_fields_that_were_allowed_changed(it):
     it.arm("PUT", "/incidents/one/comments/a", {"properties": {"message": "hello"}})
     told = found(it, "only=status+classification", (begun, 0))
     (whys,) = told.values()
-    assert [why.rpartition("changed ")[2] for why in whys] == ["title", "comment"]
+    assert [why.rpartition("changed ")[2] for why in whys] == [
+        'title ("Brute force" → "x")',
+        "comment",
+    ]
 
 
 def test_errors_count_unless_they_were_on_purpose(it):

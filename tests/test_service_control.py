@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from served import Clock, Memory, edge, inhabited
-from vedette.service.control import KEY, LINES
+from vedette.service.arm import (
+    automation,
+    bookmarks,
+    indicator_records,
+    onboarding,
+    tasks,
+    watchlists,
+)
+from vedette.service.control import KEY, KINDS, LINES
+from vedette.service.faults.script import PRESETS, script
+from vedette.service.state import relations
 
 BODY = {"properties": {"title": "changed", "severity": "Low", "status": "New"}}
 SCRIPT = b'[[fault]]\nwhat = "refuse"\nstatus = 503\npath = "incidents"\n'
@@ -84,6 +94,42 @@ def test_settings_are_changed_in_part_or_as_a_whole(it):
         assert told(it, "PATCH", "/settings", wrong).status == 400
     assert told(it, "PATCH", "/settings", b"{").status == 400
     assert told(it, path="/settings").json == whole
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_a_setting_that_nobody_knows_is_told_with_those_there_are(it, method):
+    answer = told(it, method, "/settings", {"syncdelay": 1})
+    assert answer.status == 400
+    assert answer.message.startswith("syncdelay: no such setting; there are limits, syncDelay, ")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_ready_script_is_placed_by_its_name(it, name):
+    (own,) = told(it, "PUT", "/faults", SCRIPT).json["value"]
+    both = told(it, "POST", "/faults", f"{name}\n".encode()).json["value"]
+    assert [row["fault"]["what"] for row in both[1:]] == [rule.what for rule in script(name)]
+    assert both[0] == own
+    assert len(told(it, "PUT", "/faults", name.encode()).json["value"]) == len(both) - 1
+    answer = told(it, "PUT", "/faults", b"strom")
+    assert (answer.status, answer.message) == (
+        400,
+        "no script is called 'strom'; there are storm, flaky, hostile, lossy",
+    )
+
+
+def test_a_kind_that_nothing_can_have_is_refused(it):
+    answer = told(it, path="/changes?kind=tasks")
+    assert answer.status == 400
+    assert answer.message.startswith("kind 'tasks': no such kind; there are alert, automation")
+    assert told(it, path="/changes?kind=watchlistItem").status == 200
+
+
+def test_every_kind_that_a_module_keeps_things_by_can_be_asked_for():
+    kept = {
+        automation.KEPT, bookmarks.KEPT, indicator_records.KIND, onboarding.KEPT, tasks.KEPT,
+        watchlists.WATCHLIST, watchlists.ITEM, relations.RELATION, relations.TEAM,
+    }  # fmt: skip
+    assert {*KINDS} == kept | {"incident", "alert", "automation", "following", "playbook"}
 
 
 def test_the_clock_goes_forwards_and_only_so(it):
@@ -192,6 +238,8 @@ def test_checks_are_told_with_what_they_found(it):
     it.arm("GET", "/incidents/none")
     lost, errors = told(it, path="/checks?names=no-lost-update,no-errors").json["value"]
     assert (lost["ok"], lost["found"]) == (True, [])
+    looked = told(it, path="/checks?names=no-errors&changesAfter=1").json
+    assert (looked["changes"], looked["calls"]) == (0, told(it).json["counts"]["call"])
     assert not errors["ok"]
     assert "was answered 404" in errors["found"][0]["why"]
     last = told(it).json["latest"]["call"]

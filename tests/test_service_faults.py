@@ -16,7 +16,7 @@ from vedette.embedded import InProcess
 from vedette.errors import Unreachable
 from vedette.service.faults.hostile import STRANGER
 from vedette.service.faults.meet import place, placed
-from vedette.service.faults.script import Rule, read
+from vedette.service.faults.script import PRESETS, Rule, read, script
 from vedette.service.faults.writer import SECOND_WRITER
 from vedette.service.state import cast
 from vedette.service.state.log import changes
@@ -43,8 +43,12 @@ def here():
 
 def let(it, *rules):
     """Let the world have these faults."""
+    let_all(it, [Rule(**rule) for rule in rules])
+
+
+def let_all(it, rules):
     it.connection.execute("BEGIN")
-    place(it.connection, [Rule(**rule) for rule in rules])
+    place(it.connection, rules)
     it.connection.execute("COMMIT")
     it.world._faults.forget()
 
@@ -101,6 +105,35 @@ def test_a_fault_is_met_by_the_calls_it_is_meant_for(here, which, met):
         "graph": here.graph("GET", ""),
     }
     assert {name for name, one in told.items() if one.status == 418} == met
+
+
+@pytest.mark.parametrize(
+    ("which", "is_met"),
+    [
+        ({}, False),
+        ({"method": "POST"}, False),
+        ({"path": "/"}, False),
+        ({"path": "/**"}, False),
+        ({"path": "**"}, False),
+        ({"path": "incidents"}, False),
+        ({"dialect": "arm"}, False),
+        ({"dialect": "entra"}, True),
+        ({"path": "token"}, True),
+        ({"path": "oauth2/*/token"}, True),
+        ({"path": f"/{cast.TENANT}/oauth2"}, True),
+        ({"path": "**", "dialect": "entra"}, True),
+    ],
+)
+def test_sign_in_is_spared_unless_a_fault_is_meant_for_it(it, which, is_met):
+    let(it, {"what": "refuse", "status": 429, **which})
+    assert it.sign_in().status == (429 if is_met else 200)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_no_ready_script_spoils_sign_in(here, name):
+    let_all(here, script(name))
+    assert {here.sign_in().status for _ in range(60)} == {200}
+    assert {one.met for one in placed(here.connection)} == {0}
 
 
 def test_a_fault_begins_after_some_calls_and_strikes_every_nth_so_many_times(here):

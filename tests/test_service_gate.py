@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
+import os
 import socket
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -63,6 +66,37 @@ def test_a_managed_identity_gets_its_token_at_the_door_and_by_the_proxy(it):
     )
     assert said.startswith("HTTP/1.1 200 OK\r\n")
     assert "access_token" in said
+
+
+def test_plain_http_goes_to_the_proxy_and_only_a_machines_identity_comes_back(it):
+    """As a program asks that was given nothing but the variables."""
+    variables = told_of(it)["environment"]
+    program = (
+        "import json, sys, urllib.error, urllib.request\n"
+        "def asked(url):\n"
+        "    call = urllib.request.Request(url, headers={'Metadata': 'true'})\n"
+        "    try:\n"
+        "        with urllib.request.urlopen(call, timeout=20) as answer:\n"
+        "            return answer.status, 'access_token' in json.load(answer)\n"
+        "    except urllib.error.HTTPError as error:\n"
+        "        return error.code, error.read().decode()\n"
+        "print(json.dumps([asked(url) for url in sys.argv[1:]]))\n"
+    )
+    identity = (
+        f"http://{IMDS}/metadata/identity/oauth2/token"
+        "?api-version=2018-02-01&resource=https://management.azure.com"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, identity, "http://example.com/x"],
+        env={"PATH": os.environ["PATH"], **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    token, elsewhere = json.loads(ran.stdout)
+    assert token == [200, True]
+    assert elsewhere[0] == 403
+    assert "http://example.com/x is not served here" in elsewhere[1]
 
 
 CONTROL = ("/_vedette/x", "//%5fVEDETTE/x", "/%2f_vedette", "/metadata/identity/x", "/MSI/token")
@@ -192,4 +226,4 @@ def test_a_world_needs_no_proxy():
     told = described(connection, "https://localhost:1", authority="a", bundle="b", process=1)
     connection.close()
     assert not {"proxy", "managedIdentity"} & set(told)
-    assert not {"HTTPS_PROXY", "NO_PROXY"} & set(told["environment"])
+    assert not {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"} & set(told["environment"])

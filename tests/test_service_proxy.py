@@ -19,6 +19,7 @@ from cryptography import x509
 
 from proxied import Proxied, told_of
 from served import EU, GRAPH, INSIGHTS, VERSION
+from vedette.errors import Failed
 from vedette.service.edge.authority import authority, is_limited, leaf
 from vedette.service.edge.clouds import IMDS
 from vedette.service.edge.proxy import MOST_HEAD, Proxy
@@ -274,3 +275,18 @@ def test_an_authority_of_before_is_made_anew_with_its_limits(tmp_path, monkeypat
     new.server(now, ARM)
     made = x509.load_pem_x509_certificate((tmp_path / f"{ARM}.pem").read_bytes())
     made.verify_directly_issued_by(x509.load_pem_x509_certificate(new.authority.read_bytes()))
+
+
+@pytest.mark.parametrize("damage", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nMIIB\n", "other"])
+@pytest.mark.parametrize("part", ["pem", "key"])
+@pytest.mark.parametrize("of", ["authority", "service", ARM])
+def test_a_damaged_file_is_named_and_made_anew_once_it_is_removed(tmp_path, of, part, damage):
+    now = datetime.now(UTC)
+    trusted(tmp_path, now).server(now, ARM)
+    path = tmp_path / f"{of}.{part}"
+    path.write_bytes(authority(now).key if damage == "other" else damage.encode())
+    with pytest.raises(Failed, match=f"{path} is damaged") as caught:
+        trusted(tmp_path, now)
+    assert caught.value.hint == "remove it; a new one is made"
+    path.unlink()
+    trusted(tmp_path, now).server(now, ARM)

@@ -54,8 +54,18 @@ def test_a_script_is_read_with_its_seed_and_times(tmp_path):
     [
         ("what", "here: "),
         ("sed = 1", "here: sed: no such key"),
-        ('[[fault]]\nwhat = "explode"', "here: fault 1, what: one of refuse"),
-        ('[[fault]]\nwhat = "deliver"', "here: fault 1, what: one of refuse"),
+        ('[[fault]]\nwhat = "explode"', "here: fault 1, what: 'explode' is none of refuse, late"),
+        ('[[fault]]\nwhat = "deliver"', "here: fault 1, what: 'deliver' is none of refuse, late"),
+        ("[[fault]]\nevery = 2", "here: fault 1, what: one of refuse, late"),
+        (
+            '[[fault]]\nwhat = "drop"\nmethod = "FETCH"',
+            "here: fault 1, method: 'FETCH' is none of GET, POST, PUT, PATCH, DELETE",
+        ),
+        ('[[fault]]\nwhat = "drop"\nmethod = 7', "method: 7 is none of GET, POST"),
+        ('[[fault]]\nwhat = "drop"\ndialect = "grap"', "dialect: 'grap' is none of arm, sentinel"),
+        ('[[fault]]\nwhat = "astray"\nlink = "there"', "link: 'there' is none of host, scheme"),
+        ('[[fault]]\nwhat = "drop"\nsince = "soon"', "(such as 2026-11-22T07:00:00Z)"),
+        ('[[fault]]\nwhat = "drop"\nuntil = 2026-11-22', "(such as 2026-11-22T07:00:00Z)"),
         ('[[fault]]\nwhat = "refuse"', "here: fault 1, status: a refusal needs one"),
         ('[[fault]]\nwhat = "refuse"\nstatus = 200', "fault 1, status: 200 refuses nothing"),
         ('[[fault]]\nwhat = "drop"\n[[fault]]\nwhat = "drop"\nevry = 2', "fault 2, evry: no such"),
@@ -64,7 +74,7 @@ def test_a_script_is_read_with_its_seed_and_times(tmp_path):
         ('[[fault]]\nwhat = "late"\nseconds = [2, 1]', "seconds: the smaller number comes first"),
         ('[[fault]]\nwhat = "late"\nseconds = -1', "seconds: from 0 to 3,600"),
         ('[[fault]]\nwhat = "late"\nseconds = nan', "seconds: from 0 to 3,600"),
-        ('[[fault]]\nwhat = "loop"\nlink = "host"', "link: one of itself, back"),
+        ('[[fault]]\nwhat = "loop"\nlink = "host"', "link: 'host' is none of itself, back"),
         ('[[fault]]\nwhat = "refuse"\nstatus = 500\nheaders = {"a b" = "1"}', "headers: 'a b'"),
         ('[[fault]]\nwhat = "refuse"\nstatus = 500\nretry-after = "1\\n"', "retry-after: it"),
         ('[[fault]]\nwhat = "drop"\npath = "*********"', "path: more than 8 stars"),
@@ -74,6 +84,12 @@ def test_a_script_that_is_wrong_is_told_by_fault_and_key(text, said):
     with pytest.raises(Asked) as caught:
         read(text.encode(), "here")
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize("method", ["get", "POST", "Put", "PATCH", "delete"])
+def test_a_method_may_be_in_any_case(method):
+    (rule,) = read(f'[[fault]]\nwhat = "drop"\nmethod = "{method}"'.encode(), "here")
+    assert rule.method == method
 
 
 def test_everything_that_is_wrong_is_told_at_once():

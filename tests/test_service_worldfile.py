@@ -21,8 +21,10 @@ from served import NOW, VERSION, Clock, Memory
 from vedette.errors import Asked
 from vedette.service.edge.environment import described
 from vedette.service.edge.founded import Plan, inhabited
-from vedette.service.state import cast, worldfile
+from vedette.service.graph import alerts, defender, incidents, people
+from vedette.service.state import apps, cast, worldfile
 from vedette.service.state.founding import found
+from vedette.service.state.permissions import PERMISSIONS
 from vedette.service.state.schema import connect
 from vedette.service.state.settings import settings
 from vedette.service.state.worldfile import read
@@ -324,6 +326,33 @@ def test_a_world_has_at_least_one_of_each(tmp_path, name):
 def test_what_a_file_points_to_has_to_be_there(tmp_path, line, said):
     with pytest.raises(Asked, match=said):
         made(written(tmp_path, f"{SMALL}\n{line}\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("SecurityIncidents.ReadWrite.All", "SecurityIncident.ReadWrite.All"),
+        ("securityincident.read.all", "SecurityIncident.Read.All"),
+        ("Zzz.Qqq", "there are Directory.Read.All, "),
+    ],
+)
+def test_a_permission_that_nothing_asks_for_is_refused_with_the_nearest(tmp_path, name, hint):
+    text = f'{SMALL}\ngraph = ["User.Read.All", "{name}"]\n'
+    with pytest.raises(Asked, match=rf"nightly\.graph\[1\]: {name} is no permission") as caught:
+        read(written(tmp_path, text))
+    assert hint in caught.value.hint
+
+
+def test_every_permission_that_the_service_asks_for_may_be_given(tmp_path):
+    asked = {
+        *(name for one in (incidents, alerts, defender) for name in (*one.READ, *one.WRITE)),
+        *(name for names in people._READS.values() for name in names),
+        *apps._CONSENTED,
+        *(name for names in cast._ROLES.values() for name in names),
+    }
+    assert asked <= {*PERMISSIONS}
+    text = f"{SMALL}\ngraph = {json.dumps(sorted(asked))}\n"
+    assert {*read(written(tmp_path, text)).applications["nightly"].graph} == asked
 
 
 def test_a_profile_of_limits_that_there_is_not_is_refused_and_nothing_is_made(tmp_path):

@@ -19,7 +19,9 @@ from vedette.cli import output
 from vedette.errors import Asked, Failed, Overtaken, Unreachable
 from vedette.model import instant
 from vedette.service import calls as called
-from vedette.service.checks import Checked, checked
+from vedette.service.checks import Checked, checked, counted
+from vedette.service.control import KINDS
+from vedette.service.edge.begin import unmet
 from vedette.service.edge.folder import claim, opened
 from vedette.service.reading import target
 from vedette.service.state.log import changes, latest
@@ -27,6 +29,7 @@ from vedette.service.state.moments import ticks
 
 _PAGE = 5_000
 _PATIENCE = 30.0
+_CALL = "call"
 _encode = msgspec.json.Encoder().encode
 Row = dict[str, Any]
 
@@ -42,6 +45,9 @@ class Wanted(Struct, frozen=True, kw_only=True):
 def log(folder: Path, wanted: Wanted) -> int:
     """Print the activity of the world in the folder, oldest first, one JSON document a line."""
     after = _time(wanted.after)
+    if wanted.kind not in (None, _CALL, *KINDS):
+        there = ", ".join((_CALL, *KINDS))
+        raise Asked(f"--kind {wanted.kind[:60]!r}: no such kind; there are {there}")
     for row in _activity(_existing(folder)):
         if after is not None and ticks(row["at"]) <= after:
             continue
@@ -67,17 +73,37 @@ def mark(folder: Path) -> tuple[int, int]:
 
 def check(folder: Path, expression: str, since: tuple[int, int] = (0, 0)) -> int:
     """
-    Check the world in the folder, from these serials on; every finding is a line on stderr.
-    Return 0, or 5 where something was found.
+    Check the world in the folder, from these serials on; every finding is a line on stderr,
+    and where there is none, one says what was looked at. Return 0, or 5 where something was
+    found.
     """
-    found = _found(_existing(folder), expression, since)
-    for one in found:
+    told = _found(_existing(folder), expression, since)
+    for one in told["value"]:
         for finding in one["found"]:
             output.note(f"{one['name']}: {finding['why']}{_where(finding)}")
-    return 0 if all(one["ok"] for one in found) else Failed.exit_code
+    if not all(one["ok"] for one in told["value"]):
+        return Failed.exit_code
+    looked = f"{_many(told['changes'], 'change')} and {_many(told['calls'], 'call')}"
+    output.note(f"checked {len(told['value'])}: nothing found in {looked}")
+    return 0
+
+
+def met_nothing(folder: Path) -> None:
+    """Say of every fault of the run that just ended that no call met it; a line on stderr."""
+    lock = claim(folder)
+    try:
+        with closing(opened(folder)) as connection:
+            for line in unmet(connection):
+                output.note(line)
+    finally:
+        lock.release()
 
 
 # ---- inside
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _where(finding: Mapping[str, Any]) -> str:
@@ -100,7 +126,7 @@ def _time(text: str | None) -> Any:
 
 
 def _is_about(row: Row, name: str) -> bool:
-    if row["kind"] == "call":
+    if row["kind"] == _CALL:
         return name in target(row["url"])[0].split("/")
     return name in str(row["name"]).lower().split("/")
 
@@ -128,7 +154,7 @@ def _activity(folder: Path) -> Iterator[Row]:
 
 
 def _merged(changed: Iterator[Row], asked: Iterator[Row]) -> Iterator[Row]:
-    told = ({"kind": "call", **row} for row in asked)
+    told = ({"kind": _CALL, **row} for row in asked)
     return heapq.merge(changed, told, key=lambda row: ticks(row["at"]))
 
 
@@ -136,16 +162,19 @@ def _document(row: Struct) -> Row:
     return dict(msgspec.to_builtins(row))
 
 
-def _found(folder: Path, expression: str, since: tuple[int, int]) -> list[Row]:
+def _found(folder: Path, expression: str, since: tuple[int, int]) -> Row:
+    """Return what the checks found under `value`, and how many rows they looked at."""
     try:
         lock = claim(folder)
     except Overtaken as busy:
         query = {"names": expression, "changesAfter": since[0], "callsAfter": since[1]}
-        return list(_get(folder, f"checks?{urlencode(query)}", busy)["value"])
+        return dict(_get(folder, f"checks?{urlencode(query)}", busy))
     try:
         with closing(opened(folder)) as connection:
             found: tuple[Checked, ...] = checked(connection, expression, since=since)
-            return [{"found": (), **_document(one)} for one in found]
+            made, asked = counted(connection, since)
+            value = [{"found": (), **_document(one)} for one in found]
+            return {"value": value, "changes": made, "calls": asked}
     finally:
         lock.release()
 

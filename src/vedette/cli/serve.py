@@ -17,10 +17,21 @@ from vedette.errors import Asked
 from vedette.model import instant
 from vedette.run import folders
 from vedette.service.app import run
+from vedette.service.edge.founded import is_inhabited
 from vedette.service.edge.shapes import SHAPES
 
 
-@click.command()
+class Serve(click.Command):
+    """A command line whose `--` is followed by something."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse a `--` at the end: whoever ran a test that is not there would wait for ever."""
+        if "--" in args and args.index("--") == len(args) - 1:
+            raise click.UsageError("there is no command after --.", ctx)
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=Serve)
 @click.option(
     "--port",
     default=8443,
@@ -78,7 +89,7 @@ def serve(
     --check and --log look at the world in --data, and serve nothing; nor do --export and
     --import, which write a whole world and read it.
 
-    With --proxy, HTTPS_PROXY leads programs here that know only Microsoft's own hosts.
+    With --proxy, HTTPS_PROXY and HTTP_PROXY lead programs here that know only Microsoft's own hosts.
     """
     del as_json  # its line is JSON either way
     folder = Path(data) if data else folders.data() / "world"
@@ -115,7 +126,7 @@ def _served(
             behaviour=beside.behaviour,
             **options,
         )
-        return code or ended(beside, folder, since)
+        return ended(beside, folder, since, code)
     except KeyboardInterrupt:  # pressed before the service listens for it; it is the way out
         return 0
 
@@ -125,12 +136,17 @@ def _kept(folder: Path, carried: Carried) -> None:
     told = click.get_current_context().get_parameter_source
     given = [
         f"--{name}"
-        for name in ("sample", "seed", "world")
+        for name in ("sample", "seed", "world", "now")
         if told(name) is ParameterSource.COMMANDLINE
     ]
     if carried.world is not None and "--sample" in given:
         raise click.UsageError("--world says itself how many incidents a workspace begins with.")
-    if given and (folder / "world.sqlite").is_file():
+    if not given or not is_inhabited(folder):
+        return
+    if "--now" in given:
+        given.remove("--now")
+        output.note(f"--now moves the clock of this run; the world in {folder} is not made anew")
+    if given:
         output.note(
             f"the world in {folder} is kept as it is: {' and '.join(given)} would make a new one"
         )

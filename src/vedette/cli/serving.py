@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 from msgspec import Struct
 
-from vedette.cli.activity import Wanted, check, log, mark
+from vedette.cli.activity import Wanted, check, log, mark, met_nothing
 from vedette.cli.options import Command
 from vedette.service.checks import names, wanted
 from vedette.service.faults.script import PRESETS, Rule, script
@@ -109,6 +109,11 @@ def begun(beside: Beside, folder: Path) -> tuple[int, int]:
     return (0, 0) if beside.check is None else mark(folder)
 
 
-def ended(beside: Beside, folder: Path, since: tuple[int, int]) -> int:
-    """Check what was done since then, if that was asked for, and return the exit code."""
-    return 0 if beside.check is None else check(folder, beside.check, since)
+def ended(beside: Beside, folder: Path, since: tuple[int, int], code: int) -> int:
+    """
+    Tell of faults that met nothing, check what was done since then if that was asked for, and
+    return the exit code: what the service ended with comes first.
+    """
+    if beside.rules:
+        met_nothing(folder)
+    return code or (0 if beside.check is None else check(folder, beside.check, since))

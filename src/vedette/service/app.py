@@ -30,7 +30,7 @@ from vedette.service.edge.clouds import HOSTS, hostname
 from vedette.service.edge.command import carried_out, on, signalled
 from vedette.service.edge.delivery import abort, travel
 from vedette.service.edge.folder import claim, opened
-from vedette.service.edge.founded import Plan, inhabited
+from vedette.service.edge.founded import Plan, inhabited, rehearse
 from vedette.service.edge.listen import bound, is_loopback, listener, near, twin
 from vedette.service.edge.proxy import Proxy
 from vedette.service.edge.shapes import Shape
@@ -294,12 +294,12 @@ async def serve(  # noqa: PLR0913 - the service's own options
     variables, ends; return what it returned. The service's clock starts at `now` and goes on;
     a new world is one of `now`. The `rules` are faults; `behaviour` are settings by name.
     """
-    address = bound(host, anywhere=anywhere)
-    clock = _clock(now)
+    address, clock = bound(host, anywhere=anywhere), _clock(now)
+    plan = Plan(count=count, seed=seed, file=world)
+    rehearse(folder, plan)
     with ExitStack() as held:
         held.callback(claim(folder).release)
         connection = held.enter_context(closing(opened(folder)))
-        plan = Plan(count=count, seed=seed, file=world)
         inhabited(connection, plan, now=now or clock(), draw=drawn)
         begin(connection, rules, behaviour)
         held.callback(begin, connection)

@@ -5,6 +5,7 @@ gives what it found, with the rows that show it; no finding is a pass.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,11 +20,16 @@ from vedette.service import calls as called
 from vedette.service.calls import Called
 from vedette.service.reading import Seen, seen, target
 from vedette.service.state.log import Change, changes
+from vedette.service.state.moments import ticks
 
 _VERBS = ("create", "delete", "comment", "uncomment", "merge", "relate", "unrelate", "team")
 _FIELDS = frozenset({*FIELDS, *_VERBS})
 _MOST = 100
 """So many findings of a check are told."""
+_SHOWN = 60
+"""So many characters of a value are shown in a finding."""
+_TIMES = frozenset({"firstActivity", "lastActivity"})
+_MICROSECOND = 10  # in ticks
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -87,6 +93,17 @@ def checked(
     told = wanted(expression)
     log = read(connection, since)
     return tuple(_one(name, value, log) for name, value in told)
+
+
+def counted(connection: sqlite3.Connection, since: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """Return how many changes and calls there are to look at after these serials."""
+    (made,) = connection.execute(
+        "SELECT count(*) FROM change WHERE serial > ?", since[:1]
+    ).fetchone()
+    (asked,) = connection.execute(
+        "SELECT count(*) FROM call WHERE serial > ?", since[1:]
+    ).fetchone()
+    return int(made), int(asked)
 
 
 def read(connection: sqlite3.Connection, since: tuple[int, int] = (0, 0)) -> Log:
@@ -195,9 +212,25 @@ def _is_lost(name: str, other: Change, change: Change) -> bool:
     before, theirs = (other.before or {}).get(name), (other.after or {}).get(name)
     if name not in (other.after or {}):
         return False
+    if _is_cut(name, before, theirs) or _is_cut(name, theirs, change.after[name]):
+        return False
     if isinstance(theirs, list):
         return not {*theirs} - {*(before or ())} <= {*(change.after[name] or ())}
     return bool(theirs != change.after[name])
+
+
+def _is_cut(name: str, before: object, after: object) -> bool:
+    """
+    Whether a time lost nothing but what is finer than a microsecond. Microsoft's SDK for Python
+    sends six digits of the seven it got, whatever else its caller meant to change.
+    """
+    if name not in _TIMES or not isinstance(before, str) or not isinstance(after, str):
+        return False
+    try:
+        was = ticks(before)
+        return before != after and ticks(after) == was - was % _MICROSECOND
+    except ValueError:
+        return False
 
 
 def _bare(etag: str | None) -> str:
@@ -259,12 +292,35 @@ def _only(log: Log, fields: frozenset[str]) -> Iterator[Finding]:
     for change in log.changes:
         if change.kind != "incident":
             continue
-        touched = {*(change.after or {})} if change.verb == "update" else {change.verb}
-        if strange := sorted(touched - fields):
+        if strange := sorted(_touched(change) - fields):
+            told = ", ".join(_with_values(name, change) for name in strange)
             yield Finding(
-                why=f"incident {change.name}: {change.who} changed {', '.join(strange)}",
+                why=f"incident {change.name}: {change.who} changed {told}",
                 changes=(change.serial,),
             )
+
+
+def _touched(change: Change) -> set[str]:
+    if change.verb != "update":
+        return {change.verb}
+    before = change.before or {}
+    return {
+        name
+        for name, value in (change.after or {}).items()
+        if not _is_cut(name, before.get(name), value)
+    }
+
+
+def _with_values(name: str, change: Change) -> str:
+    if change.verb != "update":
+        return name
+    was, now = (_shown((side or {}).get(name)) for side in (change.before, change.after))
+    return f"{name} ({was} → {now})"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 # ---- calls

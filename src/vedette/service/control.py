@@ -7,6 +7,7 @@ no log, meets no fault and counts for no limit.
 from __future__ import annotations
 
 import hmac
+import re
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
@@ -20,7 +21,7 @@ from vedette.errors import Asked
 from vedette.service import calls as called
 from vedette.service.answer import Answer
 from vedette.service.ask import Ask
-from vedette.service.checks import checked
+from vedette.service.checks import checked, counted
 from vedette.service.faults import meet, script
 from vedette.service.route import Handler, Route
 from vedette.service.state.log import change_rows, latest
@@ -31,12 +32,18 @@ from vedette.wire.problems import Fault
 KEY = CONTROL
 """The setting of the world under which the key is kept."""
 LINES = "application/x-ndjson"
+KINDS = (
+    "alert", "automation", "automationRule", "bookmark", "following", "incident", "indicator",
+    "onboardingState", "playbook", "relation", "task", "team", "watchlist", "watchlistItem",
+)  # fmt: skip
+"""What a change can be of."""
 _MOST = 10_000
 _PAGE = 1_000
 _FARTHEST = 3_650 * 86_400
 _MOST_OF = {"logKeep": 10**9, "tokensFrom": 10**11}
 _COUNTED = ("incident", "comment", "alert", "thing", "change", "call", "fault")
 
+_WORD = re.compile(rb"[a-zA-Z]{1,60}")
 _text = msgspec.json.Encoder().encode
 
 
@@ -79,6 +86,10 @@ def state(ask: Ask) -> Answer:
 def settle(ask: Ask) -> Answer:
     """Set what is named (PATCH), or everything, what is not named being as in a new world (PUT)."""
     told = _document(ask)
+    for name in told:
+        if name not in Settings.__struct_encode_fields__:
+            there = ", ".join(Settings.__struct_encode_fields__)
+            raise _bad(f"{name[:60]}: no such setting; there are {there}.")
     base = ask.settings if ask.method == "PATCH" else replace(DEFAULT, ahead=ask.settings.ahead)
     try:
         made = msgspec.convert({**msgspec.to_builtins(base), **told}, Settings)
@@ -121,7 +132,7 @@ def faults(ask: Ask) -> Answer:
 
 
 def replaced(ask: Ask) -> Answer:
-    """Let there be the faults of a script, in TOML or JSON, and no others."""
+    """Let there be the faults of a script, in TOML or JSON or a preset's name, and no others."""
     rules = _script(ask)
     meet.remove(ask.connection)
     meet.place(ask.connection, rules)
@@ -157,9 +168,11 @@ def _faults(connection: sqlite3.Connection) -> list[dict[str, Any]]:
 
 
 def _script(ask: Ask) -> tuple[script.Rule, ...]:
-    is_json = ask.body.lstrip()[:1] == b"{"
+    body = ask.body.strip()
     try:
-        return script.read(ask.body, "script", as_json=is_json)
+        if _WORD.fullmatch(body):
+            return script.preset(body.decode())
+        return script.read(ask.body, "script", as_json=body[:1] == b"{")
     except Asked as error:
         raise _bad(error.message) from error
 
@@ -169,6 +182,9 @@ def _script(ask: Ask) -> tuple[script.Rule, ...]:
 
 def changes(ask: Ask) -> Answer:
     """Return changes after a serial, oldest first; of one kind, name or workspace, if told."""
+    kind = ask.query.get("kind", KINDS[0])
+    if kind not in KINDS:
+        raise _bad(f"kind {kind[:60]!r}: no such kind; there are {', '.join(KINDS)}.")
     conditions: list[str] = ["serial > ?"]
     arguments: list[object] = [_number(ask, "after", 0)]
     for name, condition in _NARROWING.items():
@@ -200,7 +216,8 @@ def checks(ask: Ask) -> Answer:
         found = checked(ask.connection, ask.query.get("names", ""), since=since)
     except Asked as error:
         raise _bad(error.message) from error
-    return _said({"value": found})
+    made, asked = counted(ask.connection, since)
+    return _said({"value": found, "changes": made, "calls": asked})
 
 
 def _rows(ask: Ask, rows: Iterable[Struct]) -> Answer:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -73,6 +75,21 @@ def leaf(issuer: Certified, now: datetime, names: Sequence[str] = NAMES) -> Cert
         .sign(signer, hashes.SHA256())
     )
     return _certified(certificate, key)
+
+
+def flaw(made: Certified) -> Literal["certificate", "key"] | None:
+    """Return which of the two is damaged: no PEM of what it should be, or no pair; None is well."""
+    try:
+        certificate = x509.load_pem_x509_certificate(made.certificate)
+        public, _ = certificate.public_key(), certificate.extensions
+    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm):
+        return "certificate"
+    try:
+        key = serialization.load_pem_private_key(made.key, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return "key"
+    is_pair = isinstance(key, ec.EllipticCurvePrivateKey) and key.public_key() == public
+    return None if is_pair else "key"
 
 
 def is_limited(made: Certified) -> bool:

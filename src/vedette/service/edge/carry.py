@@ -20,9 +20,11 @@ _MADE = ("world.sqlite", "world.sqlite-wal", "world.sqlite-shm", "lock.sqlite")
 
 def export(folder: Path, to: Path | BinaryIO, *, secrets: bool = False) -> int:
     """
-    Write the world in this folder to a file, whole or not at all, or to a stream; return how
-    many rows it has. A service that runs on it goes on meanwhile.
+    Write the world in this folder to a new file, whole or not at all, or to a stream; return
+    how many rows it has. A service that runs on it goes on meanwhile.
     """
+    if isinstance(to, Path) and os.path.lexists(to):
+        raise Asked(f"{to} is there already", hint="remove it first, or name another file")
     with _world(folder) as connection:
         connection.execute("BEGIN")
         lines = exported(connection, secrets=secrets)

@@ -53,11 +53,14 @@ def variables(
 
 def _through(proxy: str) -> dict[str, str]:
     # Some programs read the one case, some the other; what was to be reached without a proxy
-    # outside may be a host that is served here.
+    # outside may be a host that is served here. Plain http comes too, and is refused here:
+    # otherwise it would leave the machine.
     direct = "localhost,127.0.0.1,::1"
     return {
         "HTTPS_PROXY": proxy,
         "https_proxy": proxy,
+        "HTTP_PROXY": proxy,
+        "http_proxy": proxy,
         "NO_PROXY": direct,
         "no_proxy": direct,
     }

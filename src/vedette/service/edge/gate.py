@@ -68,7 +68,8 @@ def refused(call: Call, host: str, is_near: Callable[[], bool]) -> Reply | None:
     """
     if not is_host(host):
         return Fault(400, "BadRequest", "Bad Request - Invalid Hostname").reply("arm")
-    if not _leads_to(call, _HERE_ONLY):
+    # The first of these ends the look at nearly all calls.
+    if not _SUSPECT.search(call.url) or not _leads_to(call, _HERE_ONLY):
         return None
     origin = next((value for name, value in call.headers if name.lower() == "origin"), "")
     asked = [host, *([origin.partition("://")[2]] if origin else [])]
@@ -88,8 +89,6 @@ _SUSPECT = re.compile(r"%|_vedette|msi|metadata", re.IGNORECASE)
 
 
 def _leads_to(call: Call, places: tuple[tuple[str, ...], ...]) -> bool:
-    if not _SUSPECT.search(call.url):
-        return False  # nearly all calls
     # Taken apart as the world does it, or something would be let in that it hears differently.
     path = unquote(urlsplit(call.url).path).lower().split("/")
     segments = tuple(part for part in path if part)[:2]

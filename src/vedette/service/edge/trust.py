@@ -8,14 +8,17 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from vedette.errors import Failed
 from vedette.service.edge.authority import (
     NAMES,
     Certified,
     authority,
+    flaw,
     is_good,
     is_limited,
     leaf,
 )
+from vedette.service.edge.clouds import HOSTS
 from vedette.service.edge.folder import private
 
 _ROOTS = (
@@ -49,7 +52,13 @@ class Trust(Struct, frozen=True, kw_only=True):
 
 
 def trusted(folder: Path, now: datetime) -> Trust:
-    """Return certificates for loopback, made anew where there are none or they are worn out."""
+    """
+    Return certificates for loopback, made anew where there are none or they are worn out.
+
+    `Failed` names a file that is damaged.
+    """
+    for host in sorted(HOSTS):
+        _kept(folder, host)  # at a handshake, where it is needed, nobody would hear of it
     above = _kept(folder, "authority")
     if above is None or not is_good(above, above, now) or not is_limited(above):
         above = authority(now)
@@ -71,13 +80,21 @@ def _leaf(
 
 
 def _kept(folder: Path, name: str) -> Certified | None:
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
     try:
-        return Certified(
-            certificate=(folder / f"{name}.pem").read_bytes(),
-            key=(folder / f"{name}.key").read_bytes(),
-        )
+        made = Certified(certificate=certificate.read_bytes(), key=key.read_bytes())
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise Failed(
+            f"cannot read {error.filename}: {error.strerror}", hint="remove it; a new one is made"
+        ) from error
+    if (damaged := flaw(made)) is not None:
+        raise Failed(
+            f"{certificate if damaged == 'certificate' else key} is damaged",
+            hint="remove it; a new one is made",
+        )
+    return made
 
 
 def _keep(folder: Path, name: str, made: Certified) -> None:

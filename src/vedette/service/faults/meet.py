@@ -147,6 +147,8 @@ def _is_meant(rule: Rule, ask: Ask, route: Route, who: Who) -> bool:
         return False
     if rule.path and not _pattern(rule.path.lower()).search("/" + "/".join(ask.path).lower()):
         return False
+    if route.face == "entra" and not _is_for_sign_in(rule):
+        return False
     if rule.dialect is not None and rule.dialect not in _dialects(route):
         return False
     if rule.header is not None and not _has_header(rule.header, ask):
@@ -159,6 +161,14 @@ def _is_meant(rule: Rule, ask: Ask, route: Route, who: Who) -> bool:
     if rule.what == "challenge" and not _can_be_challenged(ask, who()):
         return False
     return rule.who is None or _is_by(rule.who, who())
+
+
+def _is_for_sign_in(rule: Rule) -> bool:
+    """
+    Return whether a fault whose path leads to sign-in, or that has none, means it: a path of
+    nothing but slashes and stars names nothing.
+    """
+    return rule.dialect == "entra" or bool(rule.path.strip("/*"))
 
 
 def _is_by(named: str, caller: Caller | None) -> bool:

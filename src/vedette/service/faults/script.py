@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
@@ -22,7 +22,9 @@ What = Literal[
     "refuse", "late", "slow", "drop", "lose", "half", "long", "short", "html", "truncated",
     "empty", "stale", "astray", "loop", "expire", "challenge", "conflict", "twice", "deliver",
 ]  # fmt: skip
+Dialect = Literal["arm", "sentinel", "cases", "graph", "defender", "logs", "entra"]
 Link = Literal["host", "scheme", "user", "subscription", "relative", "itself", "back"]
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 PRESETS = ("storm", "flaky", "hostile", "lossy")
 """Scripts that come with the service, by name."""
 _LONGEST = 256 * 1024
@@ -50,7 +52,9 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", omit_defaults=True
     Which calls: `method`; `path`, which is the beginning of a path if it begins with a slash,
     a segment anywhere if it is one word (`incidents`), else the end of a path (`incidents/*`),
     `*` being any name and `**` any number of them; `dialect`; `who` (an application's name or
-    id); `header` (`name`, or `name: value`, with `*`).
+    id); `header` (`name`, or `name: value`, with `*`). Sign-in is spared, for clients seldom
+    survive a failure there: it meets a fault only of `dialect` entra, or whose `path` names it
+    (`token`, `*/oauth2/**`), which one of slashes and stars alone does not.
 
     When: not the first `after` calls; then every `every`th, at most `times` times, with a
     `probability` that depends on `seed`, the fault and the call's number only, and between
@@ -63,7 +67,7 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", omit_defaults=True
     name: _Text = ""
     method: _Text | None = None
     path: Annotated[str, Meta(max_length=500)] = ""
-    dialect: Literal["arm", "sentinel", "cases", "graph", "defender", "logs", "entra"] | None = None
+    dialect: Dialect | None = None
     who: _Text | None = None
     header: _Text | None = None
     after: Annotated[int, Meta(ge=0)] = 0
@@ -134,6 +138,8 @@ _LINKS: Mapping[str, tuple[Link, ...]] = {
     "astray": ("host", "scheme", "user", "subscription", "relative"),
     "loop": ("itself", "back"),
 }
+_CHOICES: Mapping[str, tuple[str, ...]] = {"dialect": get_args(Dialect), "method": METHODS}
+_EXAMPLE = "2026-11-22T07:00:00Z"
 _TYPES = {
     field.encode_name: get_type_hints(Rule, include_extras=True)[field.name]
     for field in msgspec.structs.fields(Rule)
@@ -143,6 +149,13 @@ _TYPES = {
 def script(source: str) -> tuple[Rule, ...]:
     """Return the faults of a preset, or of the file of this name; `Asked` names what is wrong."""
     return read(text(source), source)
+
+
+def preset(name: str) -> tuple[Rule, ...]:
+    """Return the faults of a preset; `Asked` says which there are."""
+    if name not in PRESETS:
+        raise Asked(f"no script is called {name[:60]!r}; there are {', '.join(PRESETS)}")
+    return script(name)
 
 
 def text(source: str) -> bytes:
@@ -200,7 +213,7 @@ def _wrong(table: Mapping[str, Any]) -> Iterator[str]:
     """Say of every key what is wrong with it."""
     what: Any = table.get("what")
     if what not in get_args(What) or what == "deliver":
-        yield f"what: one of {', '.join(name for name in MEANINGS if name != 'deliver')}"
+        yield from _unlike("what", what, [name for name in MEANINGS if name != "deliver"])
         return
     fitting = _ALWAYS | BELONGING.get(what, frozenset())
     for key, value in table.items():
@@ -208,11 +221,29 @@ def _wrong(table: Mapping[str, Any]) -> Iterator[str]:
             there = key in _TYPES and key != "delivery"
             yield f"{key[:60]}: " + (f"does not belong to {what}" if there else "no such key")
             continue
+        choices = _LINKS[what] if key == "link" else _CHOICES.get(key)
+        if choices is not None and value is not None:
+            yield from _unlike(key, value, choices)
+            continue
         try:
             msgspec.convert(value, _TYPES[key])
         except msgspec.ValidationError as error:
-            yield f"{key}: {error}"
+            example = f" (such as {_EXAMPLE})" if key in ("since", "until") else ""
+            yield f"{key}: {error}{example}"
     yield from _wrong_together(what, table)
+
+
+def _unlike(key: str, value: object, choices: Sequence[str]) -> Iterator[str]:
+    """Say that this is none of them; a method may be in any case."""
+    word = value.upper() if key == "method" and isinstance(value, str) else value
+    if word in choices:
+        return
+    there = ", ".join(choices)
+    yield f"{key}: one of {there}" if value is None else f"{key}: {_cut(value)} is none of {there}"
+
+
+def _cut(value: object) -> str:
+    return repr(value[:60] if isinstance(value, str) else value)[:80]
 
 
 def _wrong_together(what: What, table: Mapping[str, Any]) -> Iterator[str]:
@@ -221,8 +252,6 @@ def _wrong_together(what: What, table: Mapping[str, Any]) -> Iterator[str]:
     status = table.get("status", 400)
     if isinstance(status, int) and status < 400 and not (what == "html" and status == 200):
         yield f"status: {status} refuses nothing"
-    if what in _LINKS and table.get("link", _LINKS[what][0]) not in _LINKS[what]:
-        yield f"link: one of {', '.join(_LINKS[what])}"
     yield from _wrong_seconds(table.get("seconds", 0))
     if str(table.get("path", "")).count("*") > 8:
         yield "path: more than 8 stars"

@@ -15,6 +15,7 @@ class Trouble(Struct, frozen=True, kw_only=True):
     What calls of `method` (any, if None) to paths that begin with `path` meet, `times` times.
     With a `status` the call is refused and nothing is done. Without one it is done, and only
     the reply fares as `delivery` says; `close` before means that nothing was done either.
+    Sign-in meets it only where `path` names it.
     """
 
     method: str | None = None

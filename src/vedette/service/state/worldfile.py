@@ -57,6 +57,7 @@ from msgspec.structs import replace
 from vedette.errors import Asked
 from vedette.service.state.apps import EXCHANGE, ISSUER
 from vedette.service.state.cast import id_of
+from vedette.service.state.permissions import PERMISSIONS, nearest
 from vedette.service.state.roles import Role, role_of
 from vedette.service.state.settings import Settings
 
@@ -241,6 +242,7 @@ def _understood(path: Path, told: dict[str, Any]) -> WorldFile:
         if not tables[name]:
             raise _Wrong(name, "a world has at least one", f"write [{name}.NAME]")
     _complete(tables)
+    _permitted(tables["applications"])
     made = WorldFile(
         path=path,
         **tables,
@@ -297,6 +299,15 @@ def _complete(tables: dict[str, dict[str, Any]]) -> None:
         domain = tables["tenants"][row.tenant].domain or f"{row.tenant.lower()}.example"
         upn = row.upn or f"{alias}@{domain}"
         tables["people"][alias] = replace(row, upn=upn, email=row.email or upn)
+
+
+def _permitted(applications: Mapping[str, Application]) -> None:
+    for alias, row in applications.items():
+        for turn, name in enumerate(row.graph):
+            if name not in PERMISSIONS:
+                key, near = f"applications.{alias}.graph[{turn}]", nearest(name)
+                hint = f"do you mean {near}?" if near else f"there are {', '.join(PERMISSIONS)}"
+                raise _Wrong(key, f"{name} is no permission that is known here", hint)
 
 
 def _led(key: str, named: str, among: Mapping[str, Any]) -> str:
