@@ -154,7 +154,11 @@ class Memory(Edge):
     def carry(self, call, app):
         caller = self.world.caller(app) if app else None
         self.connection.execute("BEGIN")
-        reply = self.world.reply(call, self.clock(), caller)
+        try:
+            reply = self.world.reply(call, self.clock(), caller)
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
         self.connection.execute("COMMIT")
         return reply
 

@@ -49,9 +49,11 @@ EXCEPTIONS = {
     # facts of the wire, where the specification says otherwise: (where it shows, why)
     "/owner/": "an owner's unset members are null on the wire; the specification has strings",
     "/createdBy/": "an application has no address; the specification has strings",
+    "/lastModifiedBy/": "an application has no address; the specification has strings",
     "/updatedBy/": "an application has no address; the specification has strings",
     "/author/": "an application has no address; the specification has strings",
     "/userInfo/": "an application has no address; the specification has strings",
+    "/source/": "an enumeration that is open; whatever was sent is kept",
     "/incidentInfo/": "a bookmark without an incident names all members as null",
 }
 
@@ -109,7 +111,7 @@ def cases(it, file, operation, mode):
         return case
 
     strategy = operation.as_strategy(generation_mode=mode)
-    return st.builds(placed, strategy, st.none() | st.sampled_from(names))
+    return st.builds(placed, strategy, st.none() | st.sampled_from(names or ["gone"]))
 
 
 def check(it, case):
