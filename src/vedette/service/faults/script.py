@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_type_hints
 
@@ -140,10 +141,13 @@ _LINKS: Mapping[str, tuple[Link, ...]] = {
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {"dialect": get_args(Dialect), "method": METHODS}
 _EXAMPLE = "2026-11-22T07:00:00Z"
-_TYPES = {
-    field.encode_name: get_type_hints(Rule, include_extras=True)[field.name]
-    for field in msgspec.structs.fields(Rule)
-}
+
+
+@cache
+def _types() -> Mapping[str, Any]:
+    """Return what every key of a fault may hold; found when a script is read for the first time."""
+    hints = get_type_hints(Rule, include_extras=True)
+    return {one.encode_name: hints[one.name] for one in msgspec.structs.fields(Rule)}
 
 
 def script(source: str) -> tuple[Rule, ...]:
@@ -218,7 +222,7 @@ def _wrong(table: Mapping[str, Any]) -> Iterator[str]:
     fitting = _ALWAYS | BELONGING.get(what, frozenset())
     for key, value in table.items():
         if key not in fitting:
-            there = key in _TYPES and key != "delivery"
+            there = key in _types() and key != "delivery"
             yield f"{key[:60]}: " + (f"does not belong to {what}" if there else "no such key")
             continue
         choices = _LINKS[what] if key == "link" else _CHOICES.get(key)
@@ -226,7 +230,7 @@ def _wrong(table: Mapping[str, Any]) -> Iterator[str]:
             yield from _unlike(key, value, choices)
             continue
         try:
-            msgspec.convert(value, _TYPES[key])
+            msgspec.convert(value, _types()[key])
         except msgspec.ValidationError as error:
             example = f" (such as {_EXAMPLE})" if key in ("since", "until") else ""
             yield f"{key}: {error}{example}"
