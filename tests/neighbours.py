@@ -182,7 +182,8 @@ def _mark(connection):
 
 
 @cache
-def the_two():
+def the_two(user=""):
+    """Return the world of a test file, which nobody else uses: what it leaves stays with it."""
     with tempfile.TemporaryDirectory() as folder:
         return Two(Path(folder))
 

@@ -15,7 +15,7 @@ READING = ("query", "queryindicators", "$batch", "/alerts", "/entities", "incide
 
 @pytest.fixture
 def two():
-    return the_two()
+    return the_two(__name__)
 
 
 def test_a_role_on_one_workspace_opens_no_other(two):

@@ -13,7 +13,7 @@ from served import INSIGHTS
 
 @pytest.fixture
 def two():
-    return the_two()
+    return the_two(__name__)
 
 
 def test_the_mark_is_where_it_should_be(two):

@@ -14,7 +14,7 @@ from vedette.service.state import cast
 
 @pytest.fixture
 def two():
-    return the_two()
+    return the_two(__name__)
 
 
 def _token(two, alias, tenant, audience=ARM, secret="drawn"):
