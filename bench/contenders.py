@@ -143,8 +143,8 @@ def vedette(job: Job) -> Callable[[], None]:
     """
     from vedette.plan.file import opened  # noqa: PLC0415
     from vedette.plan.guard import Allowed  # noqa: PLC0415
-    from vedette.run.apply import How  # noqa: PLC0415
     from vedette.run.runs import apply  # noqa: PLC0415
+    from vedette.run.steps import How  # noqa: PLC0415
     from vedette.store.journal import Journal  # noqa: PLC0415
 
     data = _plan(job, _link(job).scope)

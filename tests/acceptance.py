@@ -14,13 +14,13 @@ from vedette.kql import condition
 from vedette.model.change import FIELDS, edited, values
 from vedette.plan.guard import Allowed, allowances
 from vedette.plan.plan import step
-from vedette.run.apply import How
 from vedette.run.choice import local as local_profile
 from vedette.run.edits import Wanted, edits
 from vedette.run.link import look
 from vedette.run.propose import Selection, propose
 from vedette.run.runs import apply, reversal
 from vedette.run.settings import VERSIONS
+from vedette.run.steps import How
 from vedette.store.journal import Journal
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ from vedette.errors import BadPlan, Refused
 from vedette.model import AddTags, Assign, Owner
 from vedette.plan.file import opened, sealed
 from vedette.plan.guard import Allowed
-from vedette.run.apply import How
 from vedette.run.edits import Wanted
+from vedette.run.steps import How
 from vedette.service.faults import Trouble
 from vedette.wire.http import Delivery
 

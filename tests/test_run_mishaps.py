@@ -11,9 +11,9 @@ from acceptance import EVERYTHING, NOW, Desk, in_process, outcomes, run, steps
 from vedette.errors import Asked, Outage, Overtaken, SignIn
 from vedette.model import AddTags, Assign, Owner, SetSeverity
 from vedette.plan.done import Outcome
-from vedette.run.apply import How
 from vedette.run.edits import Wanted
 from vedette.run.runs import recorded, resume
+from vedette.run.steps import How
 from vedette.service.faults import Trouble
 from vedette.store import runfile
 from vedette.wire.http import Delivery, Reply

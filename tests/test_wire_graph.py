@@ -15,11 +15,10 @@ from vedette.model import AddTags, Incident, Owner, edited
 from vedette.model.change import FIELDS, values
 from vedette.model.select import Bound
 from vedette.wire.bodies import graph_body
-from vedette.wire.graph import (
-    PLANE,
-    Graph,
+from vedette.wire.defender import PLANE, decode
+from vedette.wire.graph import Graph
+from vedette.wire.graph_documents import (
     comments_listed,
-    decode,
     heard,
     heard_comment,
     listed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 from hypothesis import strategies as st
 from msgspec.structs import asdict
@@ -41,7 +42,9 @@ OWNERS = st.builds(
     name=st.none() | TEXTS,
     kind=st.sampled_from((None, "User", "Group")),
 )
-MOMENTS = st.datetimes().map(lambda at: f"{at.replace(year=2026).isoformat()}Z")
+MOMENTS = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(  # noqa: DTZ001 - all are UTC
+    lambda at: f"{at.isoformat()}Z"
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner),

@@ -23,7 +23,6 @@ from vedette.plan.plan import Plan
 from vedette.report import plans as report
 from vedette.report import runs as ending
 from vedette.run import clock
-from vedette.run.apply import How
 from vedette.run.edits import Wanted
 from vedette.run.edits import edits as meant
 from vedette.run.link import Link
@@ -31,6 +30,7 @@ from vedette.run.propose import Proposal, Selection, propose
 from vedette.run.references import reference
 from vedette.run.runs import Finished
 from vedette.run.runs import apply as apply_plan
+from vedette.run.steps import How
 from vedette.store import runfile
 
 BY = f"vedette {__version__}"

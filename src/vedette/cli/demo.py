@@ -29,7 +29,7 @@ from vedette.report.clean import exact, line
 from vedette.report.plans import shift, text
 from vedette.report.words import counted, short, shown
 from vedette.run import clock
-from vedette.run.apply import How, Progress
+from vedette.run.apply import Progress
 from vedette.run.choice import local as local_profile
 from vedette.run.edits import Wanted
 from vedette.run.edits import edits as meant
@@ -37,6 +37,7 @@ from vedette.run.link import Link, look
 from vedette.run.propose import Selection, propose
 from vedette.run.runs import Finished, reversal
 from vedette.run.runs import apply as apply_plan
+from vedette.run.steps import How
 from vedette.store.journal import Journal
 
 SAMPLE = 2_000

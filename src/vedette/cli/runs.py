@@ -18,9 +18,9 @@ from vedette.plan.guard import Allowed
 from vedette.plan.plan import Plan
 from vedette.report import plans as report
 from vedette.run import clock
-from vedette.run.apply import How
 from vedette.run.runs import Finished, recorded, reversal
 from vedette.run.runs import resume as resume_run
+from vedette.run.steps import How
 
 
 @click.command()

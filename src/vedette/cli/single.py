@@ -19,13 +19,13 @@ from vedette.report import incidents as report
 from vedette.report import plans
 from vedette.report.clean import exact
 from vedette.run import clock
-from vedette.run.apply import How
 from vedette.run.edits import Wanted
 from vedette.run.edits import edits as meant
 from vedette.run.propose import Selection, propose
 from vedette.run.references import reference
 from vedette.run.runs import Finished
 from vedette.run.single import creation, deletion
+from vedette.run.steps import How
 
 
 @click.command()

@@ -23,21 +23,12 @@ from vedette.errors import (
     Unsettled,
     VedetteError,
 )
-from vedette.flow.comment import comment, comment_id
-from vedette.flow.single import create, delete
-from vedette.flow.talk import Intent, Tell
-from vedette.flow.update import Again, Ended, OnConflict, Outcome, Rails, Wish, update
-from vedette.model import Incident, comments_of, edited
+from vedette.flow.update import Ended, Outcome
 from vedette.plan.plan import Plan, Step, step
 from vedette.run.ledger import Ledger
 from vedette.run.link import Link
+from vedette.run.steps import Asking, Begun, How, Steps
 from vedette.store.journal import Journal
-from vedette.wire.dialect import Dialect
-
-
-def blank(one: Step) -> Incident:
-    """Return the empty incident that a new one's edits begin from."""
-    return Incident(key=one.key, id=one.id, plane=one.plane, severity="", status="")
 
 
 def _together(effects: Mapping[int, Ended]) -> Ended:
@@ -56,31 +47,6 @@ _NOBODYS_FAULT = (Unreachable, Outage, Garbled)
 """What says nothing of the one incident it happened to: it would happen to every one."""
 
 _WORST_FIRST: tuple[Outcome, ...] = ("failed", "conflict", "gone", "skipped", "written", "already")
-
-
-class How(Struct, frozen=True, kw_only=True):
-    """How a run goes: `at_once` conversations side by side."""
-
-    on_conflict: OnConflict = "skip"
-    at_once: int = 64
-
-
-class Begun(Struct, frozen=True, kw_only=True):
-    """
-    What a run already knows: steps that ended, writes without an end, and whether the plan
-    was applied before, by this run or another.
-    """
-
-    ended: frozenset[int] = frozenset()
-    unsettled: Mapping[int, tuple[Intent, ...]] = {}
-    before: bool = False
-
-
-class Asking(Struct, frozen=True, kw_only=True):
-    """What a step's own condition, and the rails, say of an incident as it is by now."""
-
-    again: Callable[[Step], Again]
-    rails: Callable[[Step], Rails]
 
 
 class Progress(Struct, kw_only=True):
@@ -109,11 +75,8 @@ class Run:
     ) -> None:
         self.name = name
         self._plan = plan
-        self._dialects = link.reaching(plan.scope)
-        self._driver = link.driver
-        self._journal = journal
         self._ledger = Ledger(journal, name)
-        self._asking = asking
+        self._steps = Steps(plan, link, self._ledger, asking, how=how, begun=begun)
         self._how = how
         self._begun = begun
         self._watch = watch
@@ -157,7 +120,7 @@ class Run:
             effects: dict[int, Ended] = {}
             # what stops under way is left open in the journal: `resume` looks before it writes
             try:
-                await self._step(number, one, effects)
+                await self._steps.carry(number, one, effects)
             except (Denied, SignIn) as error:
                 self._closed.setdefault(one.place, error)
             except _NOBODYS_FAULT as error:
@@ -180,55 +143,3 @@ class Run:
             self._stop = Overtaken(f"{one.key} was changed by somebody else")
         if self._watch is not None:
             self._watch(self.progress)
-
-    async def _step(self, number: int, one: Step, effects: dict[int, Ended]) -> None:
-        """Carry a step's writes, fields before comments, noting in `effects` how each ended."""
-        dialect = self._dialects[one.place]
-        tries = self._begun.unsettled.get(number, ())
-        if self._plan.kind in ("create", "delete"):
-            effects[0] = await self._single(number, one, dialect, tries)
-            return
-        effects[0] = await self._write(number, one, dialect, tries)
-        if effects[0].outcome not in ("written", "already"):
-            return
-        begun = {intent.comment for intent in tries}
-        # an undo made anew says the same thing once
-        about = self._plan.source if self._plan.kind == "undo" else self._plan.id
-        for effect, message in enumerate(comments_of(one.edits), start=1):
-            name = comment_id(about, one.id, message, effect)
-            looks = self._begun.before or name in begun
-            talk = comment(dialect, one.id, message, name, effect=effect, tried=looks)
-            said = await self._driver.carry(talk, self._durable(number))
-            effects[effect] = Ended(
-                outcome="written" if said else "already", comments=(name,) if said else ()
-            )
-
-    async def _write(
-        self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
-    ) -> Ended:
-        wish = Wish(
-            id=one.id,
-            key=one.key,
-            edits=one.edits,
-            before=one.before,
-            version=one.etag or one.modified,
-            on_conflict=self._how.on_conflict,
-            tried=tuple(intent for intent in tries if intent.comment is None),
-        )
-        talk = update(dialect, wish, self._asking.again(one), self._asking.rails(one))
-        return await self._driver.carry(talk, self._durable(number))
-
-    async def _single(
-        self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
-    ) -> Ended:
-        if self._plan.kind == "create":
-            incident = edited(blank(one), one.edits)
-            talk = create(dialect, incident, tried=bool(tries))
-        else:
-            again = self._asking.again(one)
-            seen_as = None if self._how.on_conflict == "mine" else one.etag
-            talk = delete(dialect, one.id, one.key, again, seen_as=seen_as, tried=bool(tries))
-        return await self._driver.carry(talk, self._durable(number))
-
-    def _durable(self, number: int) -> Callable[[Tell], asyncio.Future[None]]:
-        return lambda write: self._ledger.intend(number, write)

@@ -24,11 +24,12 @@ from vedette.plan.file import digested, opened, sealed
 from vedette.plan.guard import Allowed, check_run, obey, struck_since
 from vedette.plan.plan import Plan, Step, step
 from vedette.plan.undo import UNDO, reverse
-from vedette.run.apply import Asking, Begun, How, Progress, Run
+from vedette.run.apply import Progress, Run
 from vedette.run.clock import now as the_time
 from vedette.run.clock import plan_name, run_name, stamp
 from vedette.run.link import Link
 from vedette.run.propose import LASTS
+from vedette.run.steps import Asking, Begun, How
 from vedette.store import runfile
 from vedette.store.journal import Journal
 from vedette.store.records import RunHeader, Sitting, Totals

@@ -25,6 +25,7 @@ PROVIDER = "/providers/Microsoft.SecurityInsights"
 # Azure-Sentinel#8464: "can't request more than 1000 objects".
 _MOST = 1_000
 _VERSION = re.compile(r"([?&])api-version=[^&]*", re.IGNORECASE)
+_COMMENTS = re.compile(r"^[^?]*/comments(\?|$)", re.IGNORECASE)
 
 WRITABLE = frozenset(
     {
@@ -106,6 +107,7 @@ class Arm:
         return Call(
             method="GET",
             url=f"{self._url}{self._version}{narrowed}&$top={min(top or _MOST, _MOST)}",
+            operation="incidents",
         )
 
     def follow(self, link: str) -> Call:
@@ -113,7 +115,8 @@ class Arm:
         url = inside(link, self._place, f"{self._place.path}{PROVIDER}/")
         # A document must come back in the version that it will be written with.
         version = _VERSION.sub(rf"\1{self._version[1:]}", url)
-        return Call(method="GET", url=version)
+        operation = "comments" if _COMMENTS.search(version) else "incidents"
+        return Call(method="GET", url=version, operation=operation)
 
     def page(self, reply: Reply) -> Page:
         """Understand a page."""
@@ -125,7 +128,7 @@ class Arm:
 
     def read(self, id: str) -> Call:
         """Ask for one incident."""
-        return Call(method="GET", url=self._at(id))
+        return Call(method="GET", url=self._at(id), operation="incident")
 
     def seen(self, reply: Reply, id: str | None = None) -> Seen:
         """Understand one incident; where `id` was asked for, another one is `Garbled`."""
@@ -156,37 +159,41 @@ class Arm:
             url=self._at(seen.incident.id),
             body=_encode(body),
             kind="write",
+            operation="incident",
         )
 
     def create(self, incident: Incident) -> Call:
         """Make this incident under the id it has."""
         bare = Incident(key="", id="", plane="", severity="", status="")
         body = {"properties": self._changes({}, bare, incident)}
-        return self._put(self._at(incident.id), body)
+        return self._put(self._at(incident.id), body, "incident")
 
     def delete(self, id: str) -> Call:
         """Remove it."""
-        return Call(method="DELETE", url=self._at(id), kind="delete")
+        return Call(method="DELETE", url=self._at(id), kind="delete", operation="incident")
 
     def comment(self, id: str, comment_id: str, message: str) -> Call:
         """Add a comment under this id; the same again changes nothing."""
-        return self._put(self._at(id, "comments", comment_id), {"properties": {"message": message}})
+        body = {"properties": {"message": message}}
+        return self._put(self._at(id, "comments", comment_id), body, "comment")
 
     def read_comment(self, id: str, comment_id: str) -> Call | None:
         """Ask for one comment."""
-        return Call(method="GET", url=self._at(id, "comments", comment_id))
+        return Call(method="GET", url=self._at(id, "comments", comment_id), operation="comment")
 
     def comments(self, id: str) -> Call:
         """Ask for the comments."""
-        return Call(method="GET", url=self._at(id, "comments"))
+        return Call(method="GET", url=self._at(id, "comments"), operation="comments")
 
     def alerts(self, id: str) -> Call:
         """Ask for the alerts behind an incident; it reads, and costs as a write."""
-        return Call(method="POST", url=self._at(id, "alerts"), kind="write")
+        url = self._at(id, "alerts")
+        return Call(method="POST", url=url, kind="write", operation="alerts")
 
     def entities(self, id: str) -> Call:
         """Ask for the entities of an incident; it reads, and costs as a write."""
-        return Call(method="POST", url=self._at(id, "entities"), kind="write")
+        url = self._at(id, "entities")
+        return Call(method="POST", url=url, kind="write", operation="entities")
 
     def said(self, reply: Reply) -> tuple[tuple[Said, ...], str | None]:
         """Understand comments, or one of them, and the link to more."""
@@ -209,8 +216,8 @@ class Arm:
     def _at(self, *segments: str) -> str:
         return f"{self._url}/{'/'.join(map(segment, segments))}{self._version}"
 
-    def _put(self, url: str, body: object) -> Call:
-        return Call(method="PUT", url=url, body=_encode(body), kind="write")
+    def _put(self, url: str, body: object, operation: str) -> Call:
+        return Call(method="PUT", url=url, body=_encode(body), kind="write", operation=operation)
 
 
 _REBUILT = ("labels", "owner")

@@ -14,13 +14,19 @@ Kind = Literal["read", "write", "delete"]
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """A request: an absolute URL, and a JSON body as bytes. `kind` is what it costs as."""
+    """
+    A request: an absolute URL, and a JSON body as bytes. `kind` is what it costs as, and
+    `operation` what is asked for, as a service's own limits count it (incident, comments);
+    `tenant` is the id of the Entra tenant it is for, where the address does not tell.
+    """
 
     method: str
     url: str
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()
     kind: Kind = "read"
+    operation: str = ""
+    tenant: str | None = None
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -38,12 +44,16 @@ class Delivery(Struct, frozen=True, kw_only=True):
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """An answer. Headers are asked for by lower-case names."""
+    """
+    An answer. Headers are asked for by lower-case names; `request` is the id that the call
+    went out with, by which the vendor's support finds it.
+    """
 
     status: int
     headers: Mapping[str, str] = {}
     body: bytes = b""
     delivery: Delivery | None = None
+    request: str | None = None
 
 
 def document(reply: Reply, of: str) -> Any:

@@ -25,7 +25,7 @@ from vedette.service.route import Route, get
 from vedette.service.state.alerts import Alert, AlertComment, Alerts, KeptAlert
 from vedette.wire.bodies import graph_body, wrong
 from vedette.wire.defender import CLASSIFICATIONS, DETERMINATIONS, UNSET
-from vedette.wire.graph import heard_comment
+from vedette.wire.graph_documents import heard_comment
 from vedette.wire.problems import Fault
 
 MOST = 1_000

@@ -23,7 +23,7 @@ from vedette.service.state.alerts import Alert, Entity
 from vedette.service.state.records import Kept, Records
 from vedette.wire import defender as words
 from vedette.wire.bodies import graph_body, wrong
-from vedette.wire.graph import heard_comment
+from vedette.wire.graph_documents import heard_comment
 from vedette.wire.problems import Fault
 
 MOST = 100

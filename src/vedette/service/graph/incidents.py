@@ -19,7 +19,7 @@ from vedette.service.listing import LINK_KEY, asked, counted, page
 from vedette.service.route import Route, get
 from vedette.service.state.cast import id_of
 from vedette.service.state.records import Kept, Records
-from vedette.wire import graph
+from vedette.wire import graph_documents as graph
 from vedette.wire.bodies import graph_body
 from vedette.wire.problems import Fault
 

@@ -23,7 +23,7 @@ from vedette.service.state.alerts import KeptAlert
 from vedette.service.state.merging import MOST, begun, hindrance, incident_at, merged, moved
 from vedette.service.state.records import Kept, Records, Workspace, workspaces
 from vedette.wire.bodies import graph_body, wrong
-from vedette.wire.graph import LONGEST_COMMENT
+from vedette.wire.graph_documents import LONGEST_COMMENT
 from vedette.wire.problems import Fault
 
 MOST_ALERTS = 100

@@ -13,7 +13,7 @@ from vedette.service.ask import Ask
 from vedette.service.graph import enter, evidence
 from vedette.service.state.alerts import Alert, Alerts, KeptAlert
 from vedette.service.state.records import Kept, Records
-from vedette.wire import graph
+from vedette.wire import graph_documents as graph
 from vedette.wire.defender import SEVERITIES
 from vedette.wire.dialect import Place
 

@@ -1,0 +1,118 @@
+"""
+One step being carried out: its writes one after the other, fields before comments, each
+with its intent in the journal before it leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from msgspec import Struct
+
+from vedette.flow.comment import comment, comment_id
+from vedette.flow.single import create, delete
+from vedette.flow.talk import Intent, Tell
+from vedette.flow.update import Again, Ended, OnConflict, Rails, Wish, update
+from vedette.model import Incident, comments_of, edited
+from vedette.plan.plan import Plan, Step
+from vedette.run.ledger import Ledger
+from vedette.run.link import Link
+from vedette.wire.dialect import Dialect
+
+
+def blank(one: Step) -> Incident:
+    """Return the empty incident that a new one's edits begin from."""
+    return Incident(key=one.key, id=one.id, plane=one.plane, severity="", status="")
+
+
+class How(Struct, frozen=True, kw_only=True):
+    """How a run goes: `at_once` conversations side by side."""
+
+    on_conflict: OnConflict = "skip"
+    at_once: int = 64
+
+
+class Begun(Struct, frozen=True, kw_only=True):
+    """
+    What a run already knows: steps that ended, writes without an end, and whether the plan
+    was applied before, by this run or another.
+    """
+
+    ended: frozenset[int] = frozenset()
+    unsettled: Mapping[int, tuple[Intent, ...]] = {}
+    before: bool = False
+
+
+class Asking(Struct, frozen=True, kw_only=True):
+    """What a step's own condition, and the rails, say of an incident as it is by now."""
+
+    again: Callable[[Step], Again]
+    rails: Callable[[Step], Rails]
+
+
+class Steps:
+    """Carries the steps of one plan over one link."""
+
+    def __init__(
+        self, plan: Plan, link: Link, ledger: Ledger, asking: Asking, *, how: How, begun: Begun
+    ) -> None:
+        self._plan = plan
+        self._dialects = link.reaching(plan.scope)
+        self._driver = link.driver
+        self._ledger = ledger
+        self._asking = asking
+        self._how = how
+        self._begun = begun
+
+    async def carry(self, number: int, one: Step, effects: dict[int, Ended]) -> None:
+        """Carry a step's writes, fields before comments, noting in `effects` how each ended."""
+        dialect = self._dialects[one.place]
+        tries = self._begun.unsettled.get(number, ())
+        if self._plan.kind in ("create", "delete"):
+            effects[0] = await self._single(number, one, dialect, tries)
+            return
+        effects[0] = await self._write(number, one, dialect, tries)
+        if effects[0].outcome not in ("written", "already"):
+            return
+        begun = {intent.comment for intent in tries}
+        # an undo made anew says the same thing once
+        about = self._plan.source if self._plan.kind == "undo" else self._plan.id
+        for effect, message in enumerate(comments_of(one.edits), start=1):
+            name = comment_id(about, one.id, message, effect)
+            looks = self._begun.before or name in begun
+            talk = comment(dialect, one.id, message, name, effect=effect, tried=looks)
+            said = await self._driver.carry(talk, self._durable(number))
+            effects[effect] = Ended(
+                outcome="written" if said else "already", comments=(name,) if said else ()
+            )
+
+    async def _write(
+        self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
+    ) -> Ended:
+        wish = Wish(
+            id=one.id,
+            key=one.key,
+            edits=one.edits,
+            before=one.before,
+            version=one.etag or one.modified,
+            on_conflict=self._how.on_conflict,
+            tried=tuple(intent for intent in tries if intent.comment is None),
+        )
+        talk = update(dialect, wish, self._asking.again(one), self._asking.rails(one))
+        return await self._driver.carry(talk, self._durable(number))
+
+    async def _single(
+        self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
+    ) -> Ended:
+        if self._plan.kind == "create":
+            incident = edited(blank(one), one.edits)
+            talk = create(dialect, incident, tried=bool(tries))
+        else:
+            again = self._asking.again(one)
+            seen_as = None if self._how.on_conflict == "mine" else one.etag
+            talk = delete(dialect, one.id, one.key, again, seen_as=seen_as, tried=bool(tries))
+        return await self._driver.carry(talk, self._durable(number))
+
+    def _durable(self, number: int) -> Callable[[Tell], asyncio.Future[None]]:
+        return lambda write: self._ledger.intend(number, write)
