@@ -178,18 +178,22 @@ def who(token: str) -> Who | None:
     Return whom this token says it speaks for; None for one that does not tell. Only for
     showing: nobody has checked its signature.
     """
-    try:
-        body = token.split(".")[1]
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, ValueError, UnicodeDecodeError, msgspec.DecodeError):
-        return None
-    if not isinstance(claims, dict):
-        return None
+    told = claims(token)
     names = ("upn", "preferred_username", "unique_name", "appid", "azp", "oid")
-    name = next((text for key in names if (text := _text(claims, key))), None)
+    name = next((text for key in names if (text := _text(told, key))), None)
     if name is None:
         return None
-    return Who(name=name, object_id=_text(claims, "oid"), tenant_id=_text(claims, "tid"))
+    return Who(name=name, object_id=_text(told, "oid"), tenant_id=_text(told, "tid"))
+
+
+def claims(token: str) -> dict[str, Any]:
+    """Return what a token says of itself; nothing for one that does not tell. Only for showing."""
+    try:
+        body = token.split(".")[1]
+        told = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError, UnicodeDecodeError, msgspec.DecodeError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _text(claims: dict[str, Any], key: str) -> str | None:
