@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -15,14 +14,15 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from vedette.errors import SignIn, VedetteError
+from vedette.errors import VedetteError
 from vedette.flow.listing import listing
 from vedette.flow.talk import Ask
 from vedette.model.estate import Estate, HeldTenant, HeldWorkspace
 from vedette.run.aliases import tenant_names, workspace_names
 from vedette.run.clouds import CLOUDS
-from vedette.run.entry import Entry
-from vedette.run.profile import Az, Identity, Profile, Tenant
+from vedette.run.diagnosis import AZ_AND_DEFENDER, WAY_TO_DEFENDER
+from vedette.run.entry import Entry, entered
+from vedette.run.profile import Az, Profile, Tenant
 from vedette.run.settings import RESERVED
 from vedette.wire import management
 from vedette.wire.dialect import Place
@@ -35,12 +35,7 @@ T = TypeVar("T")
 
 AT_ONCE = 32
 """So many questions are under way at a time."""
-AZ_AND_DEFENDER = (
-    "az login cannot read Defender's incidents: its Graph permissions are fixed (AADSTS65002);"
-    ' use identity = {kind = "device", client_id = "..."} with an application of your own'
-)
 _DELEGATED = "reached by delegation only: Defender needs an identity in this tenant"
-_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _GONE = frozenset({"deleted", "disabled"})
 
 Failures = dict[str, VedetteError]
@@ -213,7 +208,7 @@ class _Search:
     async def _defended(self, home: str) -> str | None:
         identity, _ = self._profile.identity_of(self.aliases[home])
         if isinstance(identity, Az):
-            return AZ_AND_DEFENDER
+            return f"{AZ_AND_DEFENDER}; use {WAY_TO_DEFENDER}"
         place = Place(endpoint=self._profile.graph, path="/v1.0", name="Defender", tenant_id=home)
         of = "Defender's incidents"
         try:
@@ -224,28 +219,6 @@ class _Search:
         except VedetteError as error:
             return error.message
         return None if reply.status == 200 else problem(reply, of).message
-
-
-def entered(claims: Mapping[str, Any], name: str, wanted: str | None) -> str:
-    """
-    Return the tenant that a token is for, in lower case. Raises SignIn where it is another one
-    than was wanted: an identity may be bound to its own.
-    """
-    told = claims.get("tid")
-    found = told if isinstance(told, str) else wanted
-    if found is None:
-        raise SignIn(
-            f"{name}: the token does not say which tenant it is for",
-            hint="name the tenant with --tenant ID",
-        )
-    is_id = wanted is not None and _GUID.fullmatch(wanted) is not None
-    if is_id and wanted and found.lower() != wanted.lower():
-        raise SignIn(
-            f"{name}: the identity signed in to tenant {found[:60]!r} instead of {wanted}",
-            hint="its tenant_id binds it (or AZURE_TENANT_ID): leave that out, or give the"
-            " tenant an identity of its own",
-        )
-    return found.lower()
 
 
 async def _all(jobs: Iterable[Coroutine[Any, Any, None]]) -> None:
@@ -329,6 +302,3 @@ def _endpoints(profile: Profile) -> Mapping[str, str]:
     if cloud is not None and all(getattr(cloud, kind) == host for kind, host in hosts.items()):
         hosts = {"cloud": profile.cloud}
     return hosts | ({"ca": profile.ca} if profile.ca else {})
-
-
-__all__ = ["AZ_AND_DEFENDER", "Identity", "discover"]

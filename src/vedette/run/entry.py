@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from vedette.errors import Strayed
+from vedette.errors import SignIn, Strayed
 from vedette.run.drive import Driver
 from vedette.run.profile import Profile
 from vedette.run.sender import HttpSender
@@ -81,3 +82,28 @@ class Signed:
         if url.startswith(self._arm):
             return self._scopes[1]
         raise Strayed("a call would have left the profile's own endpoints")
+
+
+def entered(claims: Mapping[str, Any], name: str, wanted: str | None) -> str:
+    """
+    Return the tenant that a token is for, in lower case. Raises SignIn where it is another one
+    than was wanted: an identity may be bound to its own.
+    """
+    told = claims.get("tid")
+    found = told if isinstance(told, str) else wanted
+    if found is None:
+        raise SignIn(
+            f"{name}: the token does not say which tenant it is for",
+            hint="name the tenant with --tenant ID",
+        )
+    is_id = wanted is not None and _GUID.fullmatch(wanted) is not None
+    if is_id and wanted and found.lower() != wanted.lower():
+        raise SignIn(
+            f"{name}: the identity signed in to tenant {found[:60]!r} instead of {wanted}",
+            hint="its tenant_id binds it (or AZURE_TENANT_ID): leave that out, or give the"
+            " tenant an identity of its own",
+        )
+    return found.lower()
+
+
+_GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)

@@ -178,7 +178,11 @@ def who(token: str) -> Who | None:
     Return whom this token says it speaks for; None for one that does not tell. Only for
     showing: nobody has checked its signature.
     """
-    told = claims(token)
+    return named(claims(token))
+
+
+def named(told: Mapping[str, Any]) -> Who | None:
+    """Return whom a token with these claims speaks for."""
     names = ("upn", "preferred_username", "unique_name", "appid", "azp", "oid")
     name = next((text for key in names if (text := _text(told, key))), None)
     if name is None:
@@ -196,7 +200,7 @@ def claims(token: str) -> dict[str, Any]:
     return told if isinstance(told, dict) else {}
 
 
-def _text(claims: dict[str, Any], key: str) -> str | None:
+def _text(claims: Mapping[str, Any], key: str) -> str | None:
     value = claims.get(key)
     return value if isinstance(value, str) and value and value.isprintable() else None
 
