@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import fleet
 import lists
 import service
 import startup
@@ -24,6 +25,7 @@ PARTS = {
     "start-up": startup.measure,
     "service": service.measure,
     "lists": lists.measure,
+    "many workspaces": fleet.measure,
 }
 _BESIDE = ("aiohttp", "azure-mgmt-securityinsight", "azure-core", "msgspec", "cryptography", "lark")
 _RESULTS = Path(__file__).with_name("RESULTS.md")

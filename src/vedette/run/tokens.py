@@ -86,6 +86,7 @@ class Tokens:
         self._credential: Credential | None = None
         self._kept: dict[str, tuple[str, float]] = {}
         self._answered: dict[str, str | None] = {}
+        self._refusals: dict[str, VedetteError] = {}
         self._lock = asyncio.Lock()
 
     def current(self, scope: str) -> str | None:
@@ -101,14 +102,20 @@ class Tokens:
         """
         if not (fresh or claims) and (good := self.current(scope)) is not None:
             return good
-        refused = self._kept.get(scope)
+        refused, before = self._kept.get(scope), self._refusals.get(scope)
         async with self._lock:
+            if (shared := self._refusals.get(scope)) is not None and shared is not before:
+                raise shared  # whoever waited was refused with it: too many tries lock one out
             good = self.current(scope)
             renewed = self._kept.get(scope) != refused
             enough = renewed or not (fresh or claims)
             if good is not None and enough and (not claims or claims == self._answered[scope]):
                 return good
-            grant = await self._asked(scope, fresh=fresh, claims=claims)
+            try:
+                grant = await self._asked(scope, fresh=fresh, claims=claims)
+            except VedetteError as error:
+                self._refusals[scope] = error
+                raise
         return grant.token
 
     async def close(self) -> None:
