@@ -11,13 +11,13 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import fleet
 import lists
 import service
 import startup
 import updates
 from tables import table
 
+import fleet
 import vedette
 
 PARTS = {

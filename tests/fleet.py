@@ -21,7 +21,7 @@ from vedette.service.state.roles import READER, RESPONDER, assign, unassign
 from vedette.service.state.schema import connect
 from vedette.service.world import World
 
-SECRET = "drawn"  # noqa: S105 - of a world that ends with its test
+SECRET = "drawn"
 
 
 def tenant(number: int) -> str:
@@ -143,11 +143,10 @@ class Fleet:
         ]
         for alias, one in self.file.tenants.items():
             client = self.file.applications[f"{alias}-triage"].id
-            out += [
-                f'[profiles.mssp.tenants.{alias}]\nid = "{one.id}"',
-                f'identity = {{kind = "secret", client_id = "{client}", tenant_id = "{one.id}",'
-                f' secret_env = "SECRET_{alias.upper()}"}}',
-            ]
+            named = f'client_id = "{client}", tenant_id = "{one.id}"'
+            secret = f'kind = "secret", secret_env = "SECRET_{alias.upper()}"'
+            out.append(f'[profiles.mssp.tenants.{alias}]\nid = "{one.id}"')
+            out.append(f"identity = {{{secret}, {named}}}")
         for alias, place in self.file.workspaces.items():
             of = self.file.tenant_of(place)
             out += [

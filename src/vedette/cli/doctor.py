@@ -27,7 +27,7 @@ _NEEDS = ("list", "apply", "delete")
 @connection
 def doctor(*, target: Target, needs: str) -> int:
     """
-    Look whether everything is in place, and change nothing.
+    Look whether everything is in place.
 
       vedette doctor
       vedette doctor -w 'acme-*' --for list --json

@@ -48,7 +48,7 @@ def init(
     **typed: Any,
 ) -> int:
     """
-    Find subscriptions, workspaces with Sentinel and tenants, and write the settings.
+    Find your workspaces, and write the settings.
 
       vedette init
       vedette init --identity device --client-id ID --tenant contoso.example
