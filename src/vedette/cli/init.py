@@ -10,6 +10,7 @@ from typing import Any, get_args
 import click
 
 from vedette.cli import connect, output
+from vedette.cli.files import is_free
 from vedette.cli.options import Target, profile
 from vedette.cli.progress import Watch
 from vedette.errors import Asked, Denied
@@ -61,6 +62,8 @@ def init(
     base = _base(target, **typed)
     path = Path(file) if file is not None else folders.config() / NAME
     if not dry_run:
+        if file is not None:
+            is_free(file)
         _check(path, force=force)
     found, failures = _found(base, target)
     if not (found.workspaces or any(one.defender for one in found.tenants)):
