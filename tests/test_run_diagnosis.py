@@ -186,7 +186,10 @@ def test_a_token_that_only_reads_defender_cannot_apply_there(needs, word):
     graph = place("xdr", dialect=spoken("xdr", Graph), held=None,
                   granted=("SecurityIncident.Read.All",), from_defender=True)  # fmt: skip
     made, wrong = said(seen(graph), needs)
-    assert (word, "you cannot apply on xdr: the token lacks SecurityIncident.ReadWrite.All") in wrong
+    assert (
+        word,
+        "you cannot apply on xdr: the token lacks SecurityIncident.ReadWrite.All",
+    ) in wrong
     assert made.places[0].missing == ("SecurityIncident.ReadWrite.All",)
     assert made.places[0].commands == ("list", "show", "plan")
 

@@ -108,7 +108,7 @@ async def checkup(
 ) -> Checkup:
     """Return how things stand with these desks."""
     round_ = _Round(profile, sum(len(one.workspaces) + len(one.defenders) for one in desks), told)
-    await asyncio.gather(*(round_.visit(desk) for desk in desks))
+    await asyncio.gather(*(round_.visit(turn, desk) for turn, desk in enumerate(desks)))
     return diagnosis(profile, round_.observed(), needs)
 
 
@@ -122,7 +122,7 @@ class _Round:
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._count = [0, count]
         self._told = told
-        self._signers: list[tuple[Signer, VedetteError | None]] = []
+        self._signers: dict[int, tuple[Signer, VedetteError | None]] = {}
         self._graph: dict[str | None, VedetteError] = {}
         self._places: dict[str, Place] = {}
         self._fastest: dict[str, float] = {}
@@ -134,22 +134,21 @@ class _Round:
         profile = self._profile
         order = [*profile.workspaces, *self._places]
         return Observed(
-            signers=tuple(self._signers),
+            signers=tuple(self._signers[turn] for turn in sorted(self._signers)),
             graph=self._graph,
             places=tuple(
                 self._places[name] for name in dict.fromkeys(order) if name in self._places
             ),
             endpoints=tuple(
                 Endpoint(name=name, url=url, seconds=self._fastest.get(name))
-                for name, url in self._asked.items()
+                for name, url in sorted(self._asked.items(), key=_in_order)
             ),
             skew=max(self._skews, key=abs) if self._skews else None,
         )
 
-    async def visit(self, desk: Desk) -> None:
+    async def visit(self, turn: int, desk: Desk) -> None:
         """Sign in and ask every place of a desk."""
-        signer, error = await self._signed(desk)
-        self._signers.append((signer, error))
+        signer, error = self._signers[turn] = await self._signed(desk)
         if error is not None:
             for name, dialect in {**desk.workspaces, **desk.defenders}.items():
                 self._places[name] = _unasked(name, dialect, desk, error)
@@ -281,6 +280,10 @@ async def permissions(driver: Driver, dialect: Dialect) -> tuple[Permission, ...
     asked = management.permissions(place.endpoint, place.path)
     rows = await driver.carry(listing(asked, f"permissions in {place.name}"))
     return tuple(map(management.permission, rows))
+
+
+def _in_order(named: tuple[str, str]) -> int:
+    return ("login", "arm", "graph").index(named[0])
 
 
 def _left(reply: Reply | None) -> dict[str, int]:
