@@ -32,14 +32,18 @@ def workspace(of: int, number: int) -> str:
     return f"{tenant(of)}-w{number:02}"
 
 
-def world(tenants: int, each: int, sample: int) -> str:
-    """Return the world's file. No application has a role until it is given one."""
+def world(tenants: int, each: int, sample: int, *, delegated: bool) -> str:
+    """
+    Return the world's file. No application has a role until it is given one. What is delegated
+    is so to the first tenant.
+    """
     out = []
     for of in range(tenants):
         name = tenant(of)
         out += [
             f'[tenants.{name}]\nname = "Customer {of}"\nfirst_incident = {1_000_000 * (of + 1)}',
             f'[subscriptions.{name}-security]\ntenant = "{name}"\nname = "Security {of}"',
+            f'managed_by = ["{tenant(0)}"]' if delegated and of else "",
             f'[applications.{name}-triage]\ntenant = "{name}"\nname = "triage"',
             'graph = ["SecurityIncident.ReadWrite.All", "User.Read.All"]',
         ]
@@ -54,16 +58,18 @@ def world(tenants: int, each: int, sample: int) -> str:
 class Fleet:
     """The service, running in a thread, and what somebody needs who works with it."""
 
-    def __init__(self, folder, *, tenants=20, each=10, sample=2):
+    def __init__(self, folder, *, tenants=20, each=10, sample=2, delegated=False):
         self.folder = folder
         path = folder / "world.toml"
-        path.write_text(world(tenants, each, sample), encoding="utf-8")
+        path.write_text(world(tenants, each, sample, delegated=delegated), encoding="utf-8")
         self.file = worldfile.read(path)
         self.connection = connect()
         inhabited(self.connection, Plan(file=self.file), now=datetime.now(UTC), draw=lambda: SECRET)
         self.connection.execute("INSERT OR REPLACE INTO signing VALUES ('tests', ?)", (_pem(),))
         for alias in self.file.workspaces:
             self._assign(assign, alias, RESPONDER)
+            if delegated:
+                self._assign(assign, alias, RESPONDER, tenant(0))
         self.world = World(self.connection)
         self._trust = trusted(folder, datetime.now(UTC))
         self._service = Service(self.world, self._trust, clock=lambda: datetime.now(UTC))
@@ -129,8 +135,8 @@ class Fleet:
     def _ended(self, talk):
         return asyncio.run_coroutine_threadsafe(talk, self._loop).result(60)
 
-    def _assign(self, does, alias, role):
-        of = self.file.tenant_of(self.file.workspaces[alias])
+    def _assign(self, does, alias, role, of=None):
+        of = of or self.file.tenant_of(self.file.workspaces[alias])
         who = cast.object_id(self.file.applications[f"{of}-triage"].id)
         does(self.connection, who, role, self.file.workspace_path(alias))
 

@@ -8,8 +8,13 @@ from msgspec.structs import replace
 from acceptance import run
 from fleet import Fleet, tenant, workspace
 from vedette.errors import Denied, SignIn
+from vedette.report import estate as report
+from vedette.run.connect import connect
 from vedette.run.discover import discover
-from vedette.run.profile import Az, Environment, Tenant
+from vedette.run.doctor import examine
+from vedette.run.link import look
+from vedette.run.profile import Az, Environment, Tenant, chosen
+from vedette.run.settings import read
 
 TENANTS, EACH = 3, 4
 
@@ -139,6 +144,43 @@ def test_an_azure_cli_identity_is_not_asked_for_defender(fleet):
     })  # fmt: skip
     with pytest.raises(SignIn, match="az"):
         run(discover(profile, environ={"PATH": ""}))
+
+
+def test_delegated_workspaces_are_found_and_opened_by_whom_they_were_delegated_to(tmp_path):
+    """Azure Lighthouse: one identity at home, and its customers' workspaces as their own."""
+    fleet = Fleet(tmp_path, tenants=TENANTS, each=EACH, sample=2, delegated=True)
+    try:
+        estate, failures = found(fleet, tenant(0))
+        assert failures == {}
+        assert len(estate.workspaces) == TENANTS * EACH
+        own = [one for one in estate.workspaces if one.via is None]
+        assert {one.tenant for one in own} == {tenant(0)}
+        assert {one.via for one in estate.workspaces if one not in own} == {tenant(0)}
+        assert {one.alias: one.defender for one in estate.tenants} == {
+            tenant(0): True, tenant(1): False, tenant(2): False,
+        }  # fmt: skip
+        settings = tmp_path / "found.toml"
+        settings.write_text(report.settings(estate))
+        profile = read(settings, trusted=True, environ={}).profiles["mssp"]
+        for_them = chosen(profile, tenants=(tenant(1),))
+        assert len(for_them.workspaces) == EACH
+        assert run(counted(profile, fleet.environ, tenant(1))) == 2 * EACH
+        assert run(examine(profile, for_them, "apply", environ=fleet.environ)).verdict == "ok"
+        both, _ = found(fleet, tenant(0), tenant(1))
+        assert {one.via for one in both.workspaces if one.tenant == tenant(1)} == {None}
+    finally:
+        fleet.close()
+
+
+async def counted(profile, environ, *tenants):
+    """Return how many incidents there are, asked by way of whoever opens each workspace."""
+    link = await connect(profile, tenants=tenants, environ=environ)
+    try:
+        seen, failures = await look(link, bounds=lambda _: (), holds=lambda *_: True)
+        assert failures == {}
+        return len(seen)
+    finally:
+        await link.close()
 
 
 def test_the_endpoints_are_told_as_a_cloud_or_each(fleet):

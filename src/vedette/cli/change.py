@@ -25,6 +25,7 @@ from vedette.report import runs as ending
 from vedette.run import clock
 from vedette.run.edits import Wanted
 from vedette.run.edits import edits as meant
+from vedette.run.foresight import warned
 from vedette.run.link import Link
 from vedette.run.propose import Proposal, Selection, propose
 from vedette.run.references import reference
@@ -275,7 +276,11 @@ async def _proposed(
     target: Target, chosen: Selection, typed: dict[str, Any], watch: Watch
 ) -> Proposal:
     async with linked(target, watch=watch) as link:
-        return await _over(link, chosen, typed, watch)
+        made = await _over(link, chosen, typed, watch)
+        watch.close()
+        for line in await warned(link, made.plan):
+            output.note(line)
+        return made
 
 
 async def _over(link: Link, chosen: Selection, typed: dict[str, Any], watch: Watch) -> Proposal:

@@ -19,6 +19,7 @@ from vedette.service.ask import Ask
 from vedette.service.faces import Face
 from vedette.service.quotas import Bucket, Left, Quota, Sliding, Spent, State, Window
 from vedette.service.route import INSIGHTS, Route
+from vedette.service.state.delegation import is_opened_to
 from vedette.service.state.moments import TICKS, moment
 from vedette.service.state.settings import profiles
 from vedette.wire.problems import Fault
@@ -200,10 +201,12 @@ def _subscription(ask: Ask) -> str | None:
     if len(ask.path) < 2 or ask.path[0].lower() != "subscriptions":
         return None
     row = ask.connection.execute(
-        "SELECT id FROM subscription WHERE id = ? AND tenant = ?",
-        (ask.path[1], ask.caller.tenant),
+        "SELECT id, tenant FROM subscription WHERE id = ?", (ask.path[1],)
     ).fetchone()
-    return None if row is None else str(row[0])
+    if row is None:
+        return None
+    mine = row[1] == ask.caller.tenant or is_opened_to(ask.connection, row[0], ask.caller.tenant)
+    return str(row[0]) if mine else None
 
 
 def _kind(method: str) -> Kind:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from vedette.service.ask import Ask
+from vedette.service.state.delegation import is_opened_to
 from vedette.service.state.records import Workspace, workspace_at
 from vedette.service.state.roles import may
 from vedette.wire.dialect import Place
@@ -17,7 +18,7 @@ GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | 
 
 
 def subscribed(ask: Ask, id: str) -> str:
-    """Return the subscription's id, if it is one of the caller's tenant."""
+    """Return the subscription's id, if it is of the caller's tenant or delegated to it."""
     if not GUID.fullmatch(id):
         raise Fault(
             400,
@@ -25,9 +26,10 @@ def subscribed(ask: Ask, id: str) -> str:
             f"The provided subscription identifier '{id[:100]}' is malformed or invalid.",
         )
     row = ask.connection.execute(
-        "SELECT id FROM subscription WHERE id = ? AND tenant = ?", (id, ask.caller.tenant)
+        "SELECT id, tenant FROM subscription WHERE id = ?", (id,)
     ).fetchone()
-    if row is None:
+    mine = row is not None and row[1] == ask.caller.tenant
+    if row is None or not (mine or is_opened_to(ask.connection, row[0], ask.caller.tenant)):
         raise Fault(404, "SubscriptionNotFound", f"The subscription '{id}' could not be found.")
     return str(row[0])
 

@@ -9,6 +9,7 @@ from vedette.service.arm.enter import allowed, found, subscribed
 from vedette.service.arm.versions import named
 from vedette.service.ask import Ask
 from vedette.service.route import GROUP, SUBSCRIPTION, WORKSPACE, WORKSPACES, get
+from vedette.service.state.delegation import delegations
 from vedette.service.state.records import Workspace, workspaces
 from vedette.service.state.roles import held, may
 
@@ -31,7 +32,7 @@ def tenants(ask: Ask) -> Answer:
 def subscriptions(ask: Ask) -> Answer:
     """Name the subscriptions in which the caller has a role anywhere."""
     named(ask)
-    value = [_subscription(ask, one, name) for one, name in _reached(ask).items()]
+    value = [_subscription(ask, *row) for row in _reached(ask)]
     document = {"value": value, "count": {"type": "Total", "value": len(value)}}
     return Answer(status=200, document=document, bucket="tenant")
 
@@ -40,12 +41,12 @@ def subscription(ask: Ask, id: str) -> Answer:
     """Describe one subscription."""
     named(ask)
     found = subscribed(ask, id)
-    if found not in _reached(ask):
+    if found not in {one for one, *_ in _reached(ask)}:
         allowed(ask, "Microsoft.Resources/subscriptions/read", f"/subscriptions/{found}")
-    (name,) = ask.connection.execute(
-        "SELECT name FROM subscription WHERE id = ?", (found,)
+    row = ask.connection.execute(
+        "SELECT id, name, tenant FROM subscription WHERE id = ?", (found,)
     ).fetchone()
-    return Answer(status=200, document=_subscription(ask, found, name), bucket="reads")
+    return Answer(status=200, document=_subscription(ask, *row), bucket="reads")
 
 
 def groups(ask: Ask, id: str) -> Answer:
@@ -105,14 +106,18 @@ def permissions(ask: Ask, *scope: str) -> Answer:
     return Answer(status=200, document={"value": value}, bucket="reads")
 
 
-def _reached(ask: Ask) -> dict[str, str]:
-    """Return the names, by id, of the subscriptions in which the caller has a role anywhere."""
+def _reached(ask: Ask) -> list[tuple[str, str, str]]:
+    """
+    Return id, name and tenant of the subscriptions in which the caller has a role anywhere:
+    those of its tenant, and those that were delegated to it.
+    """
     rows = ask.connection.execute(
-        "SELECT id, name FROM subscription WHERE tenant = ? AND EXISTS (SELECT 1 FROM assignment"
+        "SELECT id, name, tenant FROM subscription WHERE EXISTS (SELECT 1 FROM assignment"
         " WHERE principal = ? AND (scope = '/' OR scope || '/' LIKE '/subscriptions/' || id || '/%'))",
-        (ask.caller.tenant, ask.caller.object_id),
+        (ask.caller.object_id,),
     )
-    return dict(rows.fetchall())
+    home, delegated = ask.caller.tenant, delegations(ask.connection)
+    return [row for row in rows if row[2] == home or home in delegated.get(row[0].lower(), ())]
 
 
 def _visible(ask: Ask, id: str, group: str | None) -> list[Workspace]:
@@ -125,13 +130,14 @@ def _visible(ask: Ask, id: str, group: str | None) -> list[Workspace]:
     ]
 
 
-def _subscription(ask: Ask, id: str, name: str) -> dict[str, Any]:
+def _subscription(ask: Ask, id: str, name: str, tenant: str) -> dict[str, Any]:
+    managing = delegations(ask.connection).get(id.lower(), ())
     return {
         "id": f"/subscriptions/{id}",
         "authorizationSource": "RoleBased",
-        "managedByTenants": [],
+        "managedByTenants": [{"tenantId": one} for one in managing],
         "subscriptionId": id,
-        "tenantId": ask.caller.tenant,
+        "tenantId": tenant,
         "displayName": name,
         "state": "Enabled",
     }

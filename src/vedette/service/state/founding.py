@@ -9,6 +9,7 @@ import msgspec
 
 from vedette.errors import Asked
 from vedette.service.state import apps, cast
+from vedette.service.state.delegation import delegate
 from vedette.service.state.roles import assign
 from vedette.service.state.secrets import DEVICES, IDENTITY, kept_secret
 from vedette.service.state.settings import DEFAULT, keep
@@ -36,6 +37,13 @@ def found(
     connection.executemany(
         "INSERT INTO subscription VALUES (?, ?, ?)",
         [(r.id, told.tenants[r.tenant].id, r.name) for r in told.subscriptions.values()],
+    )
+    delegate(
+        connection,
+        {
+            row.id: tuple(told.tenants[alias].id for alias in row.managed_by)
+            for row in told.subscriptions.values()
+        },
     )
     _workspaces(connection, told)
     _principals(connection, told)

@@ -91,11 +91,12 @@ class Tenant(_Section, frozen=True, kw_only=True):
 
 
 class Subscription(_Section, frozen=True, kw_only=True):
-    """A subscription of a tenant, named by its alias."""
+    """A subscription of a tenant, named by its alias; `managed_by` are other tenants."""
 
     id: _Guid = ""
     tenant: str = ""
     name: _Text
+    managed_by: tuple[str, ...] = ()
 
 
 class Place(_Section, frozen=True, kw_only=True):
@@ -290,6 +291,9 @@ def _complete(tables: dict[str, dict[str, Any]]) -> None:
         for alias, row in tables[name].items():
             key = f"{name}.{alias}.tenant"
             tables[name][alias] = replace(row, tenant=_led(key, row.tenant, tables["tenants"]))
+    for alias, row in tables["subscriptions"].items():
+        for named in row.managed_by:
+            _led(f"subscriptions.{alias}.managed_by", named, tables["tenants"])
     for alias, row in tables["workspaces"].items():
         key = f"workspaces.{alias}.subscription"
         found = _led(key, row.subscription, tables["subscriptions"])
