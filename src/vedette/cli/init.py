@@ -40,14 +40,7 @@ _IDENTITIES = ("az", "environment", "managed", "device")
 )
 @click.option("--client-id", metavar="ID", help="The application, for managed and device.")
 @profile
-def init(
-    *,
-    target: Target,
-    file: str | None,
-    force: bool,
-    dry_run: bool,
-    **typed: Any,
-) -> int:
+def init(*, target: Target, file: str | None, force: bool, dry_run: bool, **typed: Any) -> int:
     """
     Find your workspaces, and write the settings.
 
@@ -68,12 +61,7 @@ def init(
     found, failures = _found(base, target)
     if not (found.workspaces or any(one.defender for one in found.tenants)):
         connect.told(failures, as_json=target.as_json)
-        raise Denied(
-            f"no workspace with Sentinel is visible in {len(found.tenants)} tenants"
-            + (f", {found.bare} without" if found.bare else ""),
-            hint="the identity needs the role Microsoft Sentinel Reader there"
-            " (active, if it is given through PIM); a new role takes up to ten minutes",
-        )
+        raise _nothing(found)
     text = report.settings(found)
     written = None if dry_run else str(_write(path, text, force=force))
     if target.as_json:
@@ -86,6 +74,15 @@ def init(
         output.answer(text if dry_run else report.text(found, written))
     _warn(path, written=written)
     return connect.told(failures, as_json=target.as_json)
+
+
+def _nothing(found: Estate) -> Denied:
+    without = f", {found.bare} without" if found.bare else ""
+    return Denied(
+        f"no workspace with Sentinel is visible in {len(found.tenants)} tenants{without}",
+        hint="the identity needs the role Microsoft Sentinel Reader there"
+        " (active, if it is given through PIM); a new role takes up to ten minutes",
+    )
 
 
 def _found(base: Profile, target: Target) -> tuple[Estate, Any]:

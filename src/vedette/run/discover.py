@@ -256,14 +256,7 @@ def _estate(
         identity=_spelled(profile.identity),
         dialect="graph" if not found and None in defended.values() else "sentinel",
         tenants=tuple(
-            HeldTenant(
-                alias=alias,
-                id=home,
-                name=search.names[home].name if home in search.names else None,
-                defender=defended.get(home, "") is None,
-                why=defended.get(home, _DELEGATED),
-                identity=_own(profile, alias),
-            )
+            _held(profile, search, home, alias, defended.get(home, _DELEGATED))
             for home, alias in tenants.items()
         ),
         workspaces=tuple(
@@ -279,6 +272,18 @@ def _estate(
             for one in found
         ),
         bare=search.bare,
+    )
+
+
+def _held(profile: Profile, search: _Search, home: str, alias: str, why: str | None) -> HeldTenant:
+    known = search.names.get(home)
+    return HeldTenant(
+        alias=alias,
+        id=home,
+        name=known.name if known else None,
+        defender=why is None,
+        why=why,
+        identity=_own(profile, alias),
     )
 
 

@@ -22,7 +22,7 @@ from vedette.run.diagnosis import Observed, Place, diagnosis
 from vedette.run.drive import Driver
 from vedette.run.entry import Entry, entered
 from vedette.run.link import Link
-from vedette.run.profile import Profile, Selection
+from vedette.run.profile import Profile, Selection, Workspace
 from vedette.run.tokens import named
 from vedette.wire import dialect as words
 from vedette.wire import management
@@ -354,13 +354,7 @@ def _desks(
         return desks[identity, wanted]
 
     for one in () if profile.dialect == "graph" else selection.workspaces:
-        place = words.Place(endpoint=profile.arm, path=one.id, name=one.alias)
-        spoken: Dialect = (
-            Cases(place)
-            if profile.dialect == "cases"
-            else Incidents(place, api_version=profile.api_version)
-        )
-        desk(one.opened_by).workspaces[one.alias] = spoken
+        desk(one.opened_by).workspaces[one.alias] = _spoken(profile, one)
     for tenant in selection.tenants:
         name = profile.plane_name(tenant)
         place = words.Place(endpoint=profile.graph, path="/v1.0", name=name, tenant_id=tenant.id)
@@ -369,3 +363,10 @@ def _desks(
         if not each.workspaces:
             each.arm = None
     return [*desks.values()]
+
+
+def _spoken(profile: Profile, one: Workspace) -> Dialect:
+    place = words.Place(endpoint=profile.arm, path=one.id, name=one.alias)
+    if profile.dialect == "cases":
+        return Cases(place)
+    return Incidents(place, api_version=profile.api_version)

@@ -318,16 +318,7 @@ def _profile(name: str, table: ProfileTable, whole: SettingsTable, file: _File) 
         api_version=table.api_version or VERSIONS[table.dialect],
         update=table.update,
         identity=_rooted(table.identity, file),
-        workspaces={
-            alias: Workspace(
-                alias=alias,
-                id=one.id.rstrip("/"),
-                groups=one.groups,
-                tenant=one.tenant,
-                via=one.via,
-            )
-            for alias, one in table.workspaces.items()
-        },
+        workspaces={alias: _workspace(alias, one) for alias, one in table.workspaces.items()},
         tenants={
             alias: Tenant(
                 alias=alias,
@@ -338,6 +329,16 @@ def _profile(name: str, table: ProfileTable, whole: SettingsTable, file: _File) 
             for alias, one in table.tenants.items()
         },
         people={alias: _person(one) for alias, one in {**whole.people, **table.people}.items()},
+    )
+
+
+def _workspace(alias: str, table: WorkspaceTable) -> Workspace:
+    return Workspace(
+        alias=alias,
+        id=table.id.rstrip("/"),
+        groups=table.groups,
+        tenant=table.tenant,
+        via=table.via,
     )
 
 

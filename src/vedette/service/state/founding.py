@@ -38,13 +38,8 @@ def found(
         "INSERT INTO subscription VALUES (?, ?, ?)",
         [(r.id, told.tenants[r.tenant].id, r.name) for r in told.subscriptions.values()],
     )
-    delegate(
-        connection,
-        {
-            row.id: tuple(told.tenants[alias].id for alias in row.managed_by)
-            for row in told.subscriptions.values()
-        },
-    )
+    managing = {row.id: row.managed_by for row in told.subscriptions.values()}
+    delegate(connection, {one: _ids(told, named) for one, named in managing.items()})
     _workspaces(connection, told)
     _principals(connection, told)
     for alias, row in told.applications.items():
@@ -58,6 +53,10 @@ def found(
         connection.execute("INSERT INTO setting VALUES ('operator', ?)", (first,))
     for name in (IDENTITY, DEVICES):
         kept_secret(connection, name)
+
+
+def _ids(told: WorldFile, tenants: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(told.tenants[alias].id for alias in tenants)
 
 
 def _workspaces(connection: sqlite3.Connection, told: WorldFile) -> None:
