@@ -25,6 +25,8 @@ ever holds a token, a secret or raw incident text: `report` sanitises what it pr
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class VedetteError(Exception):
     """An error meant for a person: one line, an exit code, perhaps a hint."""
@@ -36,6 +38,15 @@ class VedetteError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.request: str | None = None
+
+    def about(self, request: str | None) -> Self:
+        """Name the call that it is about, by the id with which the vendor's support finds it."""
+        if request is not None and self.request is None:
+            self.request = request
+            self.message = f"{self.message} (request {request})"
+            self.args = (self.message,)
+        return self
 
 
 class Asked(VedetteError):

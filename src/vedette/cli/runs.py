@@ -10,7 +10,7 @@ import click
 from vedette.cli import files, output
 from vedette.cli.change import BY, WORK, applied, finished, narrowed, way
 from vedette.cli.connect import carried, journal, linked
-from vedette.cli.options import Target, connection, profile
+from vedette.cli.options import Target, connection, reconnection
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
 from vedette.plan.done import Done
@@ -71,7 +71,7 @@ async def _back(
 @click.argument("run", metavar="RUN")
 @click.option("--all", "every", is_flag=True, help="Tell of every incident, not the first 20.")
 @way
-@profile
+@reconnection
 def resume(*, target: Target, run: str, every: bool, how: How) -> int:
     """
     Go on with a run that was stopped.

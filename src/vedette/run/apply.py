@@ -77,6 +77,7 @@ class Run:
         self._plan = plan
         self._ledger = Ledger(journal, name)
         self._steps = Steps(plan, link, self._ledger, asking, how=how, begun=begun)
+        self._observer = link.observer
         self._how = how
         self._begun = begun
         self._watch = watch
@@ -100,9 +101,10 @@ class Run:
         remaining = self._remaining()
         width = min(self._how.at_once, len(self._plan.steps))
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(width):
-                    group.create_task(self._work(remaining))
+            with self._observer.run(self.name, len(self._plan.steps)):
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(width):
+                        group.create_task(self._work(remaining))
         finally:
             self._ledger.flush()
 
@@ -120,7 +122,8 @@ class Run:
             effects: dict[int, Ended] = {}
             # what stops under way is left open in the journal: `resume` looks before it writes
             try:
-                await self._steps.carry(number, one, effects)
+                with self._observer.step(one.key):
+                    await self._steps.carry(number, one, effects)
             except (Denied, SignIn) as error:
                 self._closed.setdefault(one.place, error)
             except _NOBODYS_FAULT as error:
@@ -137,6 +140,7 @@ class Run:
         ended = _together(effects)
         word = ended.outcome
         self._ledger.record(number, ended)
+        self._observer.outcome(self.name, one.key, word, ended.error)
         self.progress.ended += 1
         self.progress.outcomes[word] = self.progress.outcomes.get(word, 0) + 1
         if word == "conflict" and self._how.on_conflict == "stop":

@@ -31,6 +31,11 @@ def plan_name(at: datetime) -> str:
     return f"p-{at:%m%d-%H%M}-{''.join(secrets.choice(_LETTERS) for _ in range(5))}"
 
 
+def request_id() -> str:
+    """Return an id for a call, by which the vendor's support finds it."""
+    return str(uuid.uuid4())
+
+
 def incident_name() -> str:
     """Return an id for a new incident."""
     return str(uuid.uuid4())
