@@ -17,6 +17,7 @@ import startup
 import updates
 from tables import table
 
+import fleet
 import vedette
 
 PARTS = {
@@ -24,6 +25,7 @@ PARTS = {
     "start-up": startup.measure,
     "service": service.measure,
     "lists": lists.measure,
+    "many workspaces": fleet.measure,
 }
 _BESIDE = ("aiohttp", "azure-mgmt-securityinsight", "azure-core", "msgspec", "cryptography", "lark")
 _RESULTS = Path(__file__).with_name("RESULTS.md")

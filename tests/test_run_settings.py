@@ -97,7 +97,7 @@ def test_a_whole_file_is_understood(settings, file):
     assert (one.dialect, one.api_version, one.update) == ("sentinel", "2025-09-01", "put")
     assert one.workspaces["soc-eu"].subscription == SUBSCRIPTION
     assert one.workspaces["soc-eu"].groups == ("tier1",)
-    assert one.workspaces["acme"].tenant == "acme"
+    assert one.workspaces["acme"].tenant == one.workspaces["acme"].opened_by == "acme"
     assert one.tenants["acme"].defender
 
 
@@ -180,6 +180,7 @@ def test_everything_impossible_is_told_at_once(complaints):
         [profiles.mssp.workspaces.soc-eu]
         id = "soc-eu"
         tenant = "acme"
+        via = "home"
         [profiles.mssp.workspaces.xdr]
         id = "{workspace("a")}"
         [profiles.mssp.tenants."a b"]
@@ -200,6 +201,7 @@ def test_everything_impossible_is_told_at_once(complaints):
         "profiles.mssp.identity.tenant_id: 'a/b' is no tenant's id",
         f"profiles.mssp.workspaces.soc-eu.id: 'soc-eu' is no workspace's ARM id ({ARM_ID})",
         "profiles.mssp.workspaces.soc-eu.tenant: there is no tenant 'acme' in this profile",
+        "profiles.mssp.workspaces.soc-eu.via: there is no tenant 'home' in this profile",
         "profiles.mssp.workspaces.xdr: an alias has no spaces, #, :, /, @ or *, and is not 'xdr'",
         "profiles.mssp.tenants.a b: an alias has no spaces, #, :, /, @ or *",
         "profiles.mssp.tenants.a b.id: '?' is no tenant's id",

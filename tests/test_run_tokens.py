@@ -91,6 +91,27 @@ def test_however_many_ask_at_once_one_request_is_made():
     asyncio.run(talk())
 
 
+def test_whoever_waited_for_a_sign_in_that_was_refused_is_refused_with_it():
+    """Too many tries lock an account; who comes later may try again."""
+
+    class Refusing(Bank):
+        async def get_token(self, scope, /, *, claims=None):
+            await super().get_token(scope, claims=claims)
+            raise ValueError("AADSTS7000215: no")
+
+    async def talk():
+        bank = Refusing()
+        source = bank.source()
+        for tries in (1, 2):
+            told = await asyncio.gather(
+                *(source.token(ARM) for _ in range(64)), return_exceptions=True
+            )
+            assert {type(one) for one in told} == {SignIn}
+            assert len(bank.asked) == tries
+
+    asyncio.run(talk())
+
+
 def test_scopes_do_not_share_tokens():
     async def talk():
         source = Bank().source()

@@ -40,6 +40,8 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "comment": ("single", "Say something on an incident."),
     },
     "This machine": {
+        "init": ("init", "Find your workspaces, and write the settings."),
+        "doctor": ("doctor", "Look whether everything is in place."),
         "demo": ("demo", "See the main job from start to end, on an invented world."),
         "serve": ("serve", "Run the local service: Sentinel's and Defender's protocols."),
         "settings": ("settings", "Show what is configured, and from where."),

@@ -51,6 +51,11 @@ class Watch:
         if self._is_due():
             self._show(f"{read:,} incidents read, {matched:,} match", None, None)
 
+    def tell(self, said: str) -> None:
+        """Be told in a line how far a search is."""
+        if self._is_due():
+            self._show(said, None, None)
+
     def ended(self, progress: Progress) -> None:
         """Be told how a run goes."""
         self.run = progress.run

@@ -46,6 +46,9 @@ def _together(effects: Mapping[int, Ended]) -> Ended:
 _NOBODYS_FAULT = (Unreachable, Outage, Garbled)
 """What says nothing of the one incident it happened to: it would happen to every one."""
 
+_MOST_AT_ONCE = 256
+"""So many conversations at most, whatever the number of places: as many as connections."""
+
 _WORST_FIRST: tuple[Outcome, ...] = ("failed", "conflict", "gone", "skipped", "written", "already")
 
 
@@ -99,7 +102,9 @@ class Run:
     async def go(self) -> None:
         """Carry every step that has not ended; what was noted is on disk when it returns."""
         remaining = self._remaining()
-        width = min(self._how.at_once, len(self._plan.steps))
+        # no workspace waits for another's slow answers: each has a conversation at least
+        width = min(max(self._how.at_once, len(self._plan.scope.places)), _MOST_AT_ONCE)
+        width = min(width, len(self._plan.steps))
         try:
             with self._observer.run(self.name, len(self._plan.steps)):
                 async with asyncio.TaskGroup() as group:

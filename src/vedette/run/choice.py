@@ -21,7 +21,7 @@ from vedette.run.profile import (
 )
 from vedette.run.settings import VERSIONS, Settings
 
-_HINT = "write a vedette.toml (see docs/settings.md); --profile local is the sample world"
+_HINT = "`vedette init` finds your workspaces and writes one; --profile local is the sample world"
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -111,9 +111,7 @@ def _unnamed(settings: Settings, environ: Mapping[str, str], *, terminal: bool) 
             hint=f'say --profile NAME or default = "NAME"; there are {names}',
         )
     if terminal and settings.path is None:
-        note = (
-            "no settings found: this is the local sample world (docs/settings.md tells of settings)"
-        )
+        note = "no settings found: this is the local sample world; `vedette init` finds your workspaces"
         return Choice(profile=local(), note=note)
     raise BadSettings(f"{settings.path or 'no settings found'}: no profile to use", hint=_HINT)
 

@@ -84,9 +84,11 @@ class _Authorizer:
                     hint=f"choose one with --tenant: {', '.join(a for a in aliases if a)}",
                 )
         else:
-            aliases = [one.tenant for one in selection.workspaces]
+            aliases = [one.opened_by for one in selection.workspaces]
             for one in selection.workspaces:
-                self._workspaces[f"{profile.arm}{one.id}".lower()] = self._of(profile, one.tenant)
+                self._workspaces[f"{profile.arm}{one.id}".lower()] = self._of(
+                    profile, one.opened_by
+                )
         self.home = aliases[0]
         self._of(profile, self.home)
 

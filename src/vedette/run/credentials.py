@@ -12,6 +12,7 @@ import logging
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any, Protocol
@@ -240,10 +241,16 @@ def _way(door: Door) -> dict[str, Any]:
     # One quick retry: pausing while there is no network is the run's business.
     way: dict[str, Any] = {"authority": door.login, "retry_total": 1}
     if door.ca is not None:
-        # the vendor looks only when it asks, and then says little
-        trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), door.ca)
+        _legible(door.ca)
         way["connection_verify"] = door.ca
     return way
+
+
+@cache
+def _legible(ca: str) -> None:
+    """Say what is wrong with the file, once: the vendor looks only when it asks, and says little."""
+    # reading a whole bundle takes long, and there may be many tenants
+    trust(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), ca)
 
 
 def _tenant(tenant_id: str | None, door: Door) -> str:

@@ -85,12 +85,21 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Workspace(Struct, frozen=True, kw_only=True):
-    """A Log Analytics workspace with Sentinel; `tenant` is the alias of another tenant."""
+    """
+    A Log Analytics workspace with Sentinel; `tenant` is the alias of another tenant, and
+    `via` of the one whose sign-in opens it, where that is not its own (Azure Lighthouse).
+    """
 
     alias: str
     id: str
     groups: tuple[str, ...] = ()
     tenant: str | None = None
+    via: str | None = None
+
+    @property
+    def opened_by(self) -> str | None:
+        """The alias of the tenant to sign in to for it."""
+        return self.via or self.tenant
 
     @property
     def subscription(self) -> str:

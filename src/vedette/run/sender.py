@@ -44,7 +44,7 @@ class HttpSender:
         authorizer: Authorizer,
         *,
         ca: Path | None = None,
-        at_once: int = 64,
+        at_once: int = 256,
         timeout: float = 120.0,
         ids: Callable[[], str] = request_id,
     ) -> None:

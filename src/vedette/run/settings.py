@@ -68,6 +68,7 @@ class WorkspaceTable(Struct, frozen=True):
     id: str
     groups: tuple[str, ...] = ()
     tenant: str | None = None
+    via: str | None = None
 
 
 class TenantTable(Struct, frozen=True):
@@ -260,8 +261,9 @@ def _wrong_workspaces(profile: ProfileTable, at: str) -> Iterator[str]:
             )
         if (twin := ids.setdefault(one.id.casefold(), alias)) != alias:
             yield f"{at}: {twin!r} and {alias!r} are the same workspace, {one.id}"
-        if one.tenant is not None and one.tenant not in profile.tenants:
-            yield f"{at}.{alias}.tenant: there is no tenant {one.tenant!r} in this profile"
+        for key, named in (("tenant", one.tenant), ("via", one.via)):
+            if named is not None and named not in profile.tenants:
+                yield f"{at}.{alias}.{key}: there is no tenant {named!r} in this profile"
 
 
 def _wrong_tenants(profile: ProfileTable, at: str) -> Iterator[str]:
@@ -318,7 +320,11 @@ def _profile(name: str, table: ProfileTable, whole: SettingsTable, file: _File) 
         identity=_rooted(table.identity, file),
         workspaces={
             alias: Workspace(
-                alias=alias, id=one.id.rstrip("/"), groups=one.groups, tenant=one.tenant
+                alias=alias,
+                id=one.id.rstrip("/"),
+                groups=one.groups,
+                tenant=one.tenant,
+                via=one.via,
             )
             for alias, one in table.workspaces.items()
         },

@@ -86,6 +86,7 @@ class Tokens:
         self._credential: Credential | None = None
         self._kept: dict[str, tuple[str, float]] = {}
         self._answered: dict[str, str | None] = {}
+        self._refusals: dict[str, VedetteError] = {}
         self._lock = asyncio.Lock()
 
     def current(self, scope: str) -> str | None:
@@ -101,14 +102,20 @@ class Tokens:
         """
         if not (fresh or claims) and (good := self.current(scope)) is not None:
             return good
-        refused = self._kept.get(scope)
+        refused, before = self._kept.get(scope), self._refusals.get(scope)
         async with self._lock:
+            if (shared := self._refusals.get(scope)) is not None and shared is not before:
+                raise shared  # whoever waited was refused with it: too many tries lock one out
             good = self.current(scope)
             renewed = self._kept.get(scope) != refused
             enough = renewed or not (fresh or claims)
             if good is not None and enough and (not claims or claims == self._answered[scope]):
                 return good
-            grant = await self._asked(scope, fresh=fresh, claims=claims)
+            try:
+                grant = await self._asked(scope, fresh=fresh, claims=claims)
+            except VedetteError as error:
+                self._refusals[scope] = error
+                raise
         return grant.token
 
     async def close(self) -> None:
@@ -178,21 +185,29 @@ def who(token: str) -> Who | None:
     Return whom this token says it speaks for; None for one that does not tell. Only for
     showing: nobody has checked its signature.
     """
-    try:
-        body = token.split(".")[1]
-        claims = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    except (IndexError, ValueError, UnicodeDecodeError, msgspec.DecodeError):
-        return None
-    if not isinstance(claims, dict):
-        return None
+    return named(claims(token))
+
+
+def named(told: Mapping[str, Any]) -> Who | None:
+    """Return whom a token with these claims speaks for."""
     names = ("upn", "preferred_username", "unique_name", "appid", "azp", "oid")
-    name = next((text for key in names if (text := _text(claims, key))), None)
+    name = next((text for key in names if (text := _text(told, key))), None)
     if name is None:
         return None
-    return Who(name=name, object_id=_text(claims, "oid"), tenant_id=_text(claims, "tid"))
+    return Who(name=name, object_id=_text(told, "oid"), tenant_id=_text(told, "tid"))
 
 
-def _text(claims: dict[str, Any], key: str) -> str | None:
+def claims(token: str) -> dict[str, Any]:
+    """Return what a token says of itself; nothing for one that does not tell. Only for showing."""
+    try:
+        body = token.split(".")[1]
+        told = msgspec.json.decode(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    except (IndexError, ValueError, UnicodeDecodeError, msgspec.DecodeError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _text(claims: Mapping[str, Any], key: str) -> str | None:
     value = claims.get(key)
     return value if isinstance(value, str) and value and value.isprintable() else None
 

@@ -344,6 +344,11 @@ def retry_after(reply: Reply, now_epoch: float) -> float | None:
     return None if at is None or not math.isfinite(now_epoch) else max(0.0, at - now_epoch)
 
 
+def dated(reply: Reply) -> float | None:
+    """Return when the service says it answered, in seconds since 1970; None if it does not."""
+    return _date(reply.headers.get("date", "").strip())
+
+
 # https://www.rfc-editor.org/rfc/rfc9110#section-5.6.7: the form that may be sent.
 _DATE = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT",
