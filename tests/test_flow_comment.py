@@ -36,7 +36,9 @@ def test_a_comment_is_looked_for_and_then_written_under_its_own_id():
 
 
 def test_a_comment_that_is_there_is_not_written_again():
-    assert Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(200, document()).result == "there"
+    assert (
+        Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(200, document()).result == "there"
+    )
 
 
 def test_a_comment_whose_reply_was_lost_is_looked_for():

@@ -17,7 +17,7 @@ from vedette.errors import Unsettled, VedetteError
 from vedette.flow.room import Room
 from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
 from vedette.model import Edit, Incident, changed, comments_of, edited, touched
-from vedette.model.change import values
+from vedette.model.change import DECISION, only, values
 from vedette.wire.dialect import Dialect, Seen
 from vedette.wire.http import Reply
 from vedette.wire.problems import problem
@@ -227,10 +227,13 @@ class _Asked:
             return Ended(outcome="already", etag=version(now))
         if self._dialect.plane.guarded and now.etag is None:
             return Ended(outcome="failed", error="it came without an etag to tie a write to")
+        # Exactly what the intent says is written: a field that would come back the same, an
+        # owner spelled otherwise, is left as it is, or nothing could put it back.
         intent = Intent(
             before=values(now, differing), after=values(after, differing), etag=version(now)
         )
-        return _Try(edits=edits, after=after, intent=intent, theirs=kept)
+        wanted = only(now, after, differing)
+        return _Try(edits=edits, after=wanted, intent=intent, theirs=kept)
 
     def _theirs(self, now: Incident, after: Incident, fields: tuple[str, ...]) -> dict[str, Any]:
         """Return the fields we mean to set that somebody set to something else since the plan."""
@@ -251,7 +254,10 @@ class _Asked:
         if not names:
             return ()
         same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
-        return tuple(name for name in names if not same(name, held[name], wanted[name], now))
+        differing = {name for name in names if not same(name, held[name], wanted[name], now)}
+        if differing & DECISION:
+            differing |= DECISION
+        return tuple(name for name in names if name in differing)
 
     def _landed(self, now: Incident, tried: Intent) -> bool:
         """

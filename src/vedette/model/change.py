@@ -166,6 +166,10 @@ _FIELDS: dict[str, str] = {
 """What an edit can touch: JSON name, and the attribute of `Incident` behind it."""
 
 FIELDS = tuple(_FIELDS)
+
+DECISION = frozenset({"status", "classification", "reason", "determination"})
+"""One decision in four fields: half of it put back, or written, would be nobody's."""
+
 _EDITABLE = attrgetter(*_FIELDS.values())
 
 
@@ -187,6 +191,12 @@ def changed(before: Incident, after: Incident) -> tuple[str, ...]:
     if one == other:
         return ()
     return tuple(name for name, was, now in zip(FIELDS, one, other, strict=True) if was != now)
+
+
+def only(before: Incident, after: Incident, fields: Iterable[str]) -> Incident:
+    """Return the first with these fields, by JSON name, as they are in the second."""
+    names = [_FIELDS[name] for name in fields]
+    return replace(before, **{name: getattr(after, name) for name in names})
 
 
 def touched(edits: Iterable[Edit]) -> tuple[str, ...]:
