@@ -245,7 +245,7 @@ def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
         output.answer(
             ending.text(ended.done, run_file=run_file, failures=ended.failures, all=every)
         )
-    verdict = ending.exit_code(ended.done, ended.failures)
+    verdict = ending.exit_code(ended.done, ended.failures, ended.stopped)
     if ended.stopped is not None:
         error = ended.stopped
         output.error(error.code, error.message, error.hint, as_json=target.as_json)

@@ -22,13 +22,16 @@ class Ask(Struct, frozen=True, kw_only=True):
 class Intent(Struct, frozen=True, kw_only=True):
     """
     What a write is about to do: the touched fields before and after, the version it is tied
-    to, and the comment it adds, if it adds one. On disk before the request leaves.
+    to, and the comment it adds or removes, if it does. `there` is how often the same words
+    were there before, for a plane that gives comments no id. On disk before the request leaves.
     """
 
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     etag: str | None = None
     comment: str | None = None
+    removes: str | None = None
+    there: int = 0
 
 
 class Tell(Struct, frozen=True, kw_only=True):

@@ -14,9 +14,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from vedette.errors import Unsettled, VedetteError
+from vedette.flow.room import Room
 from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
 from vedette.model import Edit, Incident, changed, comments_of, edited, touched
-from vedette.model.change import values
+from vedette.model.change import DECISION, only, values
 from vedette.wire.dialect import Dialect, Seen
 from vedette.wire.http import Reply
 from vedette.wire.problems import problem
@@ -48,7 +49,10 @@ class Wish(Struct, frozen=True, kw_only=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True):
-    """How it ended: the touched fields around our write, or what others put there."""
+    """
+    How it ended: the touched fields around our write, or what others put there; the ids of
+    comments written and removed; and why, where it did not end as wished.
+    """
 
     outcome: Outcome
     before: dict[str, Any] = {}
@@ -56,7 +60,13 @@ class Ended(Struct, frozen=True, kw_only=True):
     theirs: dict[str, Any] = {}
     etag: str | None = None
     comments: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     error: str | None = None
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether somebody else's word stands in a field where ours was to be, and never was."""
+        return self.outcome == "conflict" or any(name not in self.after for name in self.theirs)
 
 
 class _Try(Struct, frozen=True, kw_only=True):
@@ -76,13 +86,16 @@ def unheld(_before: Incident, _after: Incident, _fields: tuple[str, ...]) -> str
     return None
 
 
-def update(dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld) -> Talk[Ended]:
+def update(
+    dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld, room: Room | None = None
+) -> Talk[Ended]:
     """
     Bring one incident where the wish wants it, or say why not. Nothing that somebody else
-    wrote since the plan is overwritten, unless the wish says so. Raises `Unsettled` where a
-    write was sent and nothing tells whether it landed.
+    wrote since the plan is overwritten, unless the wish says so; nothing is written at all
+    where there is no `room` for the comments that follow. Raises `Unsettled` where a write
+    was sent and nothing tells whether it landed.
     """
-    asked = _Asked(dialect, wish, again, rails)
+    asked = _Asked(dialect, wish, again, rails, room)
     for attempt in range(1, _ATTEMPTS + 1):
         decision = yield from asked.decide()
         if isinstance(decision, Ended):
@@ -106,11 +119,14 @@ class _Asked:
 
     seen: Seen
 
-    def __init__(self, dialect: Dialect, wish: Wish, again: Again, rails: Rails) -> None:
+    def __init__(
+        self, dialect: Dialect, wish: Wish, again: Again, rails: Rails, room: Room | None
+    ) -> None:
         self._dialect = dialect
         self._wish = wish
         self._again = again
         self._rails = rails
+        self._room = room
         self._tried = list(wish.tried)
         self._ours: Intent | None = None
         self._first = True
@@ -131,7 +147,15 @@ class _Asked:
             return Ended(outcome="gone")
         self.seen = seen
         first, self._first = self._first, False
-        return self._decided(seen.incident, first=first)
+        decided = self._decided(seen.incident, first=first)
+        if self._room is None or (
+            isinstance(decided, Ended) and decided.outcome not in ("written", "already")
+        ):
+            return decided
+        full = yield from self._room.look(seen)
+        if full is None or (isinstance(decided, Ended) and decided.outcome == "written"):
+            return decided
+        return self._failed(f"{full}; nothing was written")
 
     def heard(self, made: _Try, answer: Heard) -> Ended | None:
         """Return how it ended, or None where the incident has to be looked at again."""
@@ -150,14 +174,13 @@ class _Asked:
 
     def gave_up(self) -> Ended:
         """Return the end of a wish that never found the incident holding still."""
-        tried = self._tried[-1] if self._tried else Intent()
         why = "no write was answered" if self._tried else "the incident kept changing"
-        return Ended(
-            outcome="failed",
-            before=tried.before,
-            after=tried.after,
-            error=f"{why}, {_ATTEMPTS} times",
-        )
+        return self._failed(f"{why}, {_ATTEMPTS} times")
+
+    def _failed(self, why: str) -> Ended:
+        """Return a failure that tells of the last try too: it may have landed after all."""
+        tried = self._tried[-1] if self._tried else Intent()
+        return Ended(outcome="failed", before=tried.before, after=tried.after, error=why)
 
     def _read(self) -> Talk[Seen | None]:
         wish = self._wish
@@ -204,10 +227,13 @@ class _Asked:
             return Ended(outcome="already", etag=version(now))
         if self._dialect.plane.guarded and now.etag is None:
             return Ended(outcome="failed", error="it came without an etag to tie a write to")
+        # Exactly what the intent says is written: a field that would come back the same, an
+        # owner spelled otherwise, is left as it is, or nothing could put it back.
         intent = Intent(
             before=values(now, differing), after=values(after, differing), etag=version(now)
         )
-        return _Try(edits=edits, after=after, intent=intent, theirs=kept)
+        wanted = only(now, after, differing)
+        return _Try(edits=edits, after=wanted, intent=intent, theirs=kept)
 
     def _theirs(self, now: Incident, after: Incident, fields: tuple[str, ...]) -> dict[str, Any]:
         """Return the fields we mean to set that somebody set to something else since the plan."""
@@ -228,7 +254,10 @@ class _Asked:
         if not names:
             return ()
         same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
-        return tuple(name for name in names if not same(name, held[name], wanted[name], now))
+        differing = {name for name in names if not same(name, held[name], wanted[name], now)}
+        if differing & DECISION:
+            differing |= DECISION
+        return tuple(name for name in names if name in differing)
 
     def _landed(self, now: Incident, tried: Intent) -> bool:
         """

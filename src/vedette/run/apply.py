@@ -39,6 +39,7 @@ def _together(effects: Mapping[int, Ended]) -> Ended:
         all_[0],
         outcome=next(word for word in _WORST_FIRST if word in words),
         comments=tuple(name for ended in all_ for name in ended.comments),
+        removed=tuple(name for ended in all_ for name in ended.removed),
         error=next((ended.error for ended in all_ if ended.error is not None), None),
     )
 
@@ -148,7 +149,7 @@ class Run:
         self._observer.outcome(self.name, one.key, word, ended.error)
         self.progress.ended += 1
         self.progress.outcomes[word] = self.progress.outcomes.get(word, 0) + 1
-        if word == "conflict" and self._how.on_conflict == "stop":
-            self._stop = Overtaken(f"{one.key} was changed by somebody else")
+        if ended.is_overtaken and self._how.on_conflict == "stop":
+            self._stop = self._stop or Overtaken(f"{one.key} was changed by somebody else")
         if self._watch is not None:
             self._watch(self.progress)

@@ -212,10 +212,12 @@ class Journal:
             ).fetchone()
             return row is not None and _ran(*row).is_finished
 
-    def knows(self, plan_digest: str) -> bool:
-        """Whether this plan was ever begun here."""
+    def knows(self, plan_digest: str, *, but: str = "") -> bool:
+        """Whether this plan was ever begun here, by another run than `but`."""
         with told(self._path):
-            found = self._db.execute("SELECT 1 FROM runs WHERE plan_digest = ?", (plan_digest,))
+            found = self._db.execute(
+                "SELECT 1 FROM runs WHERE plan_digest = ? AND run <> ?", (plan_digest, but)
+            )
             return found.fetchone() is not None
 
     def runs(self, limit: int = 20) -> tuple[Ran, ...]:
