@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from uuid import NAMESPACE_URL, uuid5
 
-from vedette.errors import Strayed, Unsettled, VedetteError
+from vedette.errors import Garbled, Strayed, Unsettled, VedetteError
 from vedette.flow.talk import Ask, Intent, Talk, Tell, heard
 from vedette.wire.dialect import Dialect
-from vedette.wire.http import Reply
+from vedette.wire.http import Reply, document
 from vedette.wire.problems import problem
 
 _ATTEMPTS = 3
@@ -42,7 +42,7 @@ def comment(
             return sent or tried
         call = dialect.comment(id, name, message)
         answer = yield Tell(call=call, intent=intent, effect=effect, attempt=attempt, of=id)
-        if isinstance(answer, Reply) and answer.status in (200, 201):
+        if isinstance(answer, Reply) and answer.status in (200, 201) and _is_told(answer):
             return True
         if isinstance(answer, Reply) and 400 <= answer.status < 500 and answer.status not in _STALE:
             raise problem(answer, f"comment on {id}")
@@ -50,6 +50,14 @@ def comment(
     if (yield from _there(dialect, id, message, name, look=True)):
         return True
     raise _unsettled(id, f"{_ATTEMPTS} tries were not answered")
+
+
+def _is_told(answer: Reply) -> bool:
+    """Whether the service itself answered: a page in its place says nothing of the comment."""
+    try:
+        return isinstance(document(answer, "comment"), dict)
+    except Garbled:
+        return False
 
 
 def _unsettled(id: str, why: str) -> Unsettled:
@@ -64,7 +72,9 @@ def _there(dialect: Dialect, id: str, message: str, name: str, *, look: bool) ->
     call = dialect.read_comment(id, name)
     if call is not None:
         reply = heard((yield Ask(call=call, of=f"comment on {id}")))
-        if reply.status not in (200, 404):
+        if reply.status == 200:
+            dialect.said(reply)  # a sign-in page is no comment, whatever its status
+        elif reply.status != 404:
             raise problem(reply, f"comment on {id}")
         return reply.status == 200
     if not look:
