@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vedette.errors import Unsettled, VedetteError
 from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
@@ -30,6 +31,8 @@ Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 _ATTEMPTS = 5
 _STALE = frozenset({409, 412})
 _DONE = frozenset({200, 201})
+_DECISION = frozenset({"status", "classification", "reason", "determination", "note"})
+"""One decision in several fields: what others decided in the same word is not ours."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -112,6 +115,7 @@ class _Asked:
         self._again = again
         self._rails = rails
         self._tried = list(wish.tried)
+        self._refused: list[Intent] = []
         self._ours: Intent | None = None
         self._first = True
         self._fields = touched(wish.edits)
@@ -137,10 +141,13 @@ class _Asked:
         """Return how it ended, or None where the incident has to be looked at again."""
         if isinstance(answer, Reply):
             if answer.status in _DONE and self._dialect.version(answer) is not None:
-                return self._written(made, answer)
+                ended = self._written(made, answer)
+                return ended if answer.status != 201 else _remade(ended)
             if answer.status == 404:
                 return Ended(outcome="gone")
             if answer.status in _STALE:
+                # or it was delivered twice, and this is the answer to the second time
+                self._refused.append(made.intent)
                 return None
             if 400 <= answer.status < 500:
                 raise problem(answer, self._wish.key)
@@ -172,7 +179,7 @@ class _Asked:
         wish = self._wish
         after = edited(now, wish.edits)
         missing = self._differs(now, after)
-        self._ours = next((t for t in reversed(self._tried) if self._landed(now, t)), None)
+        self._ours = self._found(now)
         if self._ours is not None:
             if not missing or wish.on_conflict != "mine":
                 return _unheard(self._ours, now, missing)
@@ -230,20 +237,41 @@ class _Asked:
         same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
         return tuple(name for name in names if not same(name, held[name], wanted[name], now))
 
-    def _landed(self, now: Incident, tried: Intent) -> bool:
+    def _found(self, now: Incident) -> Intent | None:
         """
-        Return whether a write of ours is there: a write lands whole or not at all, so one
-        field that holds what only we would have put there tells for all of them.
+        Return the write of ours that is there. A write lands whole or not at all, so one whose
+        end is unknown shows by what only we would have put there, unless more of it is as it
+        was before: then somebody else happened to set the same. One that was refused as stale
+        has to show twice.
         """
-        same, held = self._dialect.plane.same, values(now, tried.after)
-        return any(
-            _took(tried.before[name], value, held[name])
-            if name == "tags"
-            else same(name, held[name], value, now)
-            and not same(name, held[name], tried.before[name], now)
-            for name, value in tried.after.items()
-            if name in tried.before
-        )
+        for tried, enough in ((self._tried, 1), (self._refused, 2)):
+            for intent in reversed(tried):
+                ours, before = self._telling(now, intent)
+                if len(ours) >= enough and (
+                    len(ours) > len(before) or (len(ours) == len(before) and "tags" in ours)
+                ):
+                    return intent
+        return None
+
+    def _telling(self, now: Incident, tried: Intent) -> tuple[set[str], set[str]]:
+        """Return which parts of a write are as it makes them, and which as it found them."""
+        held, same = values(now, tried.after), self._dialect.plane.same
+        known = [name for name in tried.after if name in tried.before]
+        parts: dict[str, list[str]] = {}
+        for name in known:
+            parts.setdefault("status" if name in _DECISION else name, []).append(name)
+        ours: set[str] = set()
+        before: set[str] = set()
+        for part, names in parts.items():
+            if part == "tags":
+                made = _took(tried.before[part], tried.after[part], held[part])
+                left = _took(tried.after[part], tried.before[part], held[part])
+            else:
+                made = all(same(name, held[name], tried.after[name], now) for name in names)
+                left = all(same(name, held[name], tried.before[name], now) for name in names)
+            if made != left:
+                (ours if made else before).add(part)
+        return ours, before
 
     def _written(self, made: _Try, reply: Reply) -> Ended:
         """
@@ -262,6 +290,15 @@ class _Asked:
             theirs=theirs,
             etag=self._dialect.version(reply),
         )
+
+
+def _remade(ended: Ended) -> Ended:
+    """Return the end of a write that was answered as one that makes an incident."""
+    return replace(
+        ended,
+        outcome="failed",
+        error="somebody removed it meanwhile, and this write made it anew under another number",
+    )
 
 
 def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:
