@@ -247,9 +247,9 @@ class _Asked:
         for tried, enough in ((self._tried, 1), (self._refused, 2)):
             for intent in reversed(tried):
                 ours, before = self._telling(now, intent)
-                if len(ours) >= enough and (
-                    len(ours) > len(before) or (len(ours) == len(before) and "tags" in ours)
-                ):
+                # a decision is taken back more often than somebody thinks of the same tag
+                balance = len(ours) - len(before) + any(sign[0] == "#" for sign in ours) * 0.5
+                if len(ours) >= enough and balance > 0:
                     return intent
         return None
 
@@ -264,11 +264,12 @@ class _Asked:
         before: set[str] = set()
         for part, names in parts.items():
             if part == "tags":
-                made = _took(tried.before[part], tried.after[part], held[part])
-                left = _took(tried.after[part], tried.before[part], held[part])
-            else:
-                made = all(same(name, held[name], tried.after[name], now) for name in names)
-                left = all(same(name, held[name], tried.before[name], now) for name in names)
+                for tag in set(tried.before[part]) ^ set(tried.after[part]):
+                    is_made = (tag in held[part]) == (tag in tried.after[part])
+                    (ours if is_made else before).add(f"#{tag}")
+                continue
+            made = all(same(name, held[name], tried.after[name], now) for name in names)
+            left = all(same(name, held[name], tried.before[name], now) for name in names)
             if made != left:
                 (ours if made else before).add(part)
         return ours, before
@@ -315,12 +316,3 @@ def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:
 def _merged(first: Intent, last: Intent) -> Intent:
     """Return both writes as one: what stood before the first, what stands after the last."""
     return Intent(before=last.before | first.before, after=first.after | last.after, etag=last.etag)
-
-
-def _took(before: list[str], after: list[str], now: list[str]) -> bool:
-    """Return whether what a write did to these tags is what they show now."""
-    added = [tag for tag in after if tag not in before]
-    removed = [tag for tag in before if tag not in after]
-    if not (added or removed):
-        return False
-    return all(tag in now for tag in added) and not any(tag in now for tag in removed)
