@@ -24,16 +24,24 @@ def comment_id(about: str, incident: str, message: str, part: int = 0) -> str:
 
 
 def comment(
-    dialect: Dialect, id: str, message: str, name: str, *, effect: int = 1, tried: bool = False
+    dialect: Dialect,
+    id: str,
+    message: str,
+    name: str,
+    *,
+    effect: int = 1,
+    tried: bool = False,
+    look: bool = False,
 ) -> Talk[bool]:
     """
-    Leave the comment on the incident. Returns whether it was written now (False: it was
-    there already). `tried` says that an earlier try may have landed.
+    Leave the comment on the incident. Returns whether this run wrote it (False: it was there
+    already). `tried` says that an earlier try of the run may have landed, `look` that it may
+    be there anyhow.
     """
     intent, sent = Intent(comment=name), False
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            there = yield from _there(dialect, id, message, name, look=tried or sent)
+            there = yield from _there(dialect, id, message, name, look=look or tried or sent)
         except VedetteError as error:
             if not (tried or sent):
                 raise

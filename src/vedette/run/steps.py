@@ -80,8 +80,15 @@ class Steps:
         about = self._plan.source if self._plan.kind == "undo" else self._plan.id
         for effect, message in enumerate(comments_of(one.edits), start=1):
             name = comment_id(about, one.id, message, effect)
-            looks = self._begun.before or name in begun
-            talk = comment(dialect, one.id, message, name, effect=effect, tried=looks)
+            talk = comment(
+                dialect,
+                one.id,
+                message,
+                name,
+                effect=effect,
+                tried=name in begun,
+                look=self._begun.before,
+            )
             said = await self._driver.carry(talk, self._durable(number))
             effects[effect] = Ended(
                 outcome="written" if said else "already", comments=(name,) if said else ()
