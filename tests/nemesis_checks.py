@@ -33,7 +33,7 @@ class Judged(Struct, kw_only=True):
     gaps: int = 0
     excused: set[str] = set()
     repeated: int = 0
-    remade: int = 0
+    remade: set[str] = set()
     ghosts: int = 0
     longest: float = 0.0
     effects: int = 0
@@ -73,7 +73,7 @@ async def judge(desk, finished) -> Judged:
         story = stories.get(name) or _Story()
         if any(row.verb == "create" for row in story.rows):
             # it was removed, and an etag of what is gone guards nothing: it is another one now
-            judged.remade += 1
+            judged.remade.add(step.key)
             continue
         _judge_writes(judged, step, story, made, history, guarded=guarded)
         _judge_outcome(judged, step, story, made, guarded=guarded)
@@ -108,6 +108,10 @@ def _stories(desk, me: str) -> dict[str, _Story]:
 def _judge_writes(judged, step, story, made, history, *, guarded) -> None:
     for row in story.ours:
         sent = made.get(row.serial)
+        if sent is not None and sent.fault == "late" and not guarded:
+            judged.ghosts += 1
+            judged.excused |= set((row.before or {}).get("tags") or ())
+            continue
         looked = None if guarded or sent is None else _look(history, sent, step.id)
         if looked is not None:
             judged.longest = max(judged.longest, sent.at - looked.heard)
@@ -120,6 +124,7 @@ def _judge_writes(judged, step, story, made, history, *, guarded) -> None:
         again = [
             row
             for row in story.ours[1:]
+            if guarded or made[row.serial].fault != "late"
             if guarded or not _was_unseen(_look(history, made[row.serial], step.id), story, row)
         ]
         if again:
@@ -251,7 +256,7 @@ async def _judge_people(judged, desk, finished) -> None:
     for step in finished.done.steps:
         dialect = desk.link.dialects[step.place]
         reply = await desk.nemesis.sender.send(dialect.read(step.id))
-        if reply.status == 404:
+        if reply.status == 404 or step.key in judged.remade:
             continue
         tags = set(values(dialect.seen(reply, step.id).incident, FIELDS)["tags"])
         theirs = set().union(*(one.tags.get(step.key, set()) for one in desk.people))

@@ -126,9 +126,7 @@ class Desk:
         loop = asyncio.get_running_loop()
         self.clock = lambda: NOW + timedelta(seconds=loop.time())
         told = replace(profile(dialect), update=update)
-        self.link = local(
-            told, folder / "world.db", sample=_SAMPLES[dialect], seed=seed, now=self.clock
-        )
+        self.link = local(told, ":memory:", sample=_SAMPLES[dialect], seed=seed, now=self.clock)
         inner = self.link.driver.sender
         self.world = inner.world
         harm = self.random.choice((0.0, 0.1, 0.3, 0.5))
