@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from acceptance import DIALECTS, EVERYTHING, NOW, Desk, hurried, outcomes, profile, run, steps
+from acceptance import DIALECTS, NOW, Desk, hurried, outcomes, profile, run
 from vedette.embedded import local
 from vedette.kql import condition
 from vedette.model import (
     AddComment,
     AddTags,
     Assign,
-    Moment,
     Owner,
     RemoveTags,
     RenameTag,
@@ -30,10 +29,7 @@ from vedette.model import (
     SetTitle,
     Unassign,
 )
-from vedette.plan.guard import Allowed
 from vedette.run.propose import Selection, propose
-from vedette.run.runs import apply, reversal
-from vedette.run.steps import How
 
 WAYS = (*DIALECTS, "patch")
 """The three dialects, and Sentinel's written by PATCH."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dialogue import Dialogue, asks, writes
 from test_flow_update import DIALECT
-from vedette.errors import Unsettled
+from vedette.errors import Garbled, Unsettled
 from vedette.flow.comment import comment, comment_id
 from vedette.flow.talk import Tell
 from vedette.wire.dialect import Place
@@ -85,3 +85,16 @@ def test_a_lost_comment_that_cannot_be_looked_for_is_left_open():
     talk = Dialogue(comment(GRAPH, "545", TEXT, NAME)).loses_the_reply()
     with pytest.raises(Unsettled):
         talk.hears(500)
+
+
+def test_a_page_in_the_place_of_a_comment_is_no_comment():
+    """A sign-in page answers 200 to anything."""
+    talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME))
+    with pytest.raises(Garbled):
+        talk.hears(200)
+
+
+def test_a_page_in_the_place_of_an_answer_leaves_open_whether_it_was_said():
+    talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(404)
+    assert f"/comments/{NAME}?" in asks(talk.hears(200))
+    assert talk.hears(200, document()).result == "said"

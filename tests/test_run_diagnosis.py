@@ -161,7 +161,7 @@ def test_a_token_that_hardly_lasts_is_a_warning():
     [replace(ME, kind="az", permissions=None), replace(ME, application=AZURE_CLI, permissions=())],
 )
 def test_the_azure_cli_cannot_read_defenders_incidents_and_that_is_said(signer):
-    made, wrong = said(seen(place("a", RESPONDER), signers=[(signer, None)]))
+    made, _wrong = said(seen(place("a", RESPONDER), signers=[(signer, None)]))
     assert made.verdict == "warning"
     (found,) = [one for one in made.findings if one.about == "defender"]
     assert "az login cannot read Defender's incidents" in found.what

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from vedette.errors import Strayed, Unsettled, VedetteError
+from vedette.errors import Garbled, Strayed, Unsettled, VedetteError
 from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
 from vedette.model import comment_id, is_same_comment
 from vedette.wire.dialect import Dialect, Said
-from vedette.wire.http import Reply
+from vedette.wire.http import Reply, document
 from vedette.wire.problems import problem
 
 __all__ = ["comment", "comment_id", "comments", "uncomment"]
@@ -52,7 +52,7 @@ def comment(
             return "said" if sent else "ours" if tried else "there"
         call = dialect.comment(id, name, message)
         answer = yield Tell(call=call, intent=intent, effect=effect, attempt=attempt, of=id)
-        if isinstance(answer, Reply) and answer.status in (200, 201):
+        if isinstance(answer, Reply) and answer.status in (200, 201) and _is_told(answer):
             return "said"
         _refused(answer, id)
         sent = True
@@ -109,6 +109,14 @@ def _refused(answer: Heard, id: str) -> None:
     """Raise what a refusal means; silence, a 5xx or a stale version may be tried again."""
     if isinstance(answer, Reply) and 400 <= answer.status < 500 and answer.status not in _STALE:
         raise problem(answer, f"comment on {id}")
+
+
+def _is_told(answer: Reply) -> bool:
+    """Whether the service itself answered: a page in its place says nothing of the comment."""
+    try:
+        return isinstance(document(answer, "comment"), dict)
+    except Garbled:
+        return False
 
 
 def _unsettled(id: str, why: str) -> Unsettled:

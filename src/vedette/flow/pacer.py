@@ -60,6 +60,7 @@ class Pacer:
 
     def refused(self, now: float, retry_after: float | None) -> None:
         """Tell that a call was refused (429, 503) with this Retry-After, in seconds."""
+        self._trying = False
         if retry_after is not None and retry_after > CEILING:
             raise Outage(
                 f"the service asks to wait {retry_after:.0f} s, longer than {CEILING:.0f} s",
@@ -74,4 +75,3 @@ class Pacer:
         opens = max(self._opens, now + pause)
         self.throttled += opens - max(self._opens, now)
         self._opens = opens
-        self._trying = False

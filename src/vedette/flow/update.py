@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vedette.errors import Unsettled, VedetteError
 from vedette.flow.room import Room
@@ -31,6 +32,8 @@ Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 _ATTEMPTS = 5
 _STALE = frozenset({409, 412})
 _DONE = frozenset({200, 201})
+_DECISION = frozenset({"status", "classification", "reason", "determination", "note"})
+"""One decision in several fields: what others decided in the same word is not ours."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -128,6 +131,7 @@ class _Asked:
         self._rails = rails
         self._room = room
         self._tried = list(wish.tried)
+        self._refused: list[Intent] = []
         self._ours: Intent | None = None
         self._first = True
         self._fields = touched(wish.edits)
@@ -161,10 +165,13 @@ class _Asked:
         """Return how it ended, or None where the incident has to be looked at again."""
         if isinstance(answer, Reply):
             if answer.status in _DONE and self._dialect.version(answer) is not None:
-                return self._written(made, answer)
+                ended = self._written(made, answer)
+                return ended if answer.status != 201 else _remade(ended)
             if answer.status == 404:
                 return Ended(outcome="gone")
             if answer.status in _STALE:
+                # or it was delivered twice, and this is the answer to the second time
+                self._refused.append(made.intent)
                 return None
             if 400 <= answer.status < 500:
                 raise problem(answer, self._wish.key)
@@ -195,7 +202,7 @@ class _Asked:
         wish = self._wish
         after = edited(now, wish.edits)
         missing = self._differs(now, after)
-        self._ours = next((t for t in reversed(self._tried) if self._landed(now, t)), None)
+        self._ours = self._found(now)
         if self._ours is not None:
             if not missing or wish.on_conflict != "mine":
                 return _unheard(self._ours, now, missing)
@@ -259,20 +266,42 @@ class _Asked:
             differing |= DECISION
         return tuple(name for name in names if name in differing)
 
-    def _landed(self, now: Incident, tried: Intent) -> bool:
+    def _found(self, now: Incident) -> Intent | None:
         """
-        Return whether a write of ours is there: a write lands whole or not at all, so one
-        field that holds what only we would have put there tells for all of them.
+        Return the write of ours that is there. A write lands whole or not at all, so one whose
+        end is unknown shows by what only we would have put there, unless more of it is as it
+        was before: then somebody else happened to set the same. One that was refused as stale
+        has to show twice.
         """
-        same, held = self._dialect.plane.same, values(now, tried.after)
-        return any(
-            _took(tried.before[name], value, held[name])
-            if name == "tags"
-            else same(name, held[name], value, now)
-            and not same(name, held[name], tried.before[name], now)
-            for name, value in tried.after.items()
-            if name in tried.before
-        )
+        for tried, enough in ((self._tried, 1), (self._refused, 2)):
+            for intent in reversed(tried):
+                ours, before = self._telling(now, intent)
+                # a decision is taken back more often than somebody thinks of the same tag
+                balance = len(ours) - len(before) + any(sign[0] == "#" for sign in ours) * 0.5
+                if len(ours) >= enough and balance > 0:
+                    return intent
+        return None
+
+    def _telling(self, now: Incident, tried: Intent) -> tuple[set[str], set[str]]:
+        """Return which parts of a write are as it makes them, and which as it found them."""
+        held, same = values(now, tried.after), self._dialect.plane.same
+        known = [name for name in tried.after if name in tried.before]
+        parts: dict[str, list[str]] = {}
+        for name in known:
+            parts.setdefault("status" if name in _DECISION else name, []).append(name)
+        ours: set[str] = set()
+        before: set[str] = set()
+        for part, names in parts.items():
+            if part == "tags":
+                for tag in set(tried.before[part]) ^ set(tried.after[part]):
+                    is_made = (tag in held[part]) == (tag in tried.after[part])
+                    (ours if is_made else before).add(f"#{tag}")
+                continue
+            made = all(same(name, held[name], tried.after[name], now) for name in names)
+            left = all(same(name, held[name], tried.before[name], now) for name in names)
+            if made != left:
+                (ours if made else before).add(part)
+        return ours, before
 
     def _written(self, made: _Try, reply: Reply) -> Ended:
         """
@@ -293,6 +322,15 @@ class _Asked:
         )
 
 
+def _remade(ended: Ended) -> Ended:
+    """Return the end of a write that was answered as one that makes an incident."""
+    return replace(
+        ended,
+        outcome="failed",
+        error="somebody removed it meanwhile, and this write made it anew under another number",
+    )
+
+
 def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:
     """Return the end of a write that landed unheard; `missing` was changed by others since."""
     return Ended(
@@ -307,12 +345,3 @@ def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:
 def _merged(first: Intent, last: Intent) -> Intent:
     """Return both writes as one: what stood before the first, what stands after the last."""
     return Intent(before=last.before | first.before, after=first.after | last.after, etag=last.etag)
-
-
-def _took(before: list[str], after: list[str], now: list[str]) -> bool:
-    """Return whether what a write did to these tags is what they show now."""
-    added = [tag for tag in after if tag not in before]
-    removed = [tag for tag in before if tag not in after]
-    if not (added or removed):
-        return False
-    return all(tag in now for tag in added) and not any(tag in now for tag in removed)

@@ -128,8 +128,10 @@ class Driver:
                     pacer.passed(self._clock())
                     self._wake(domain)
                 return reply
-            pacer.refused(self._clock(), retry_after(reply, time.time()))
-            self._wake(domain)
+            try:
+                pacer.refused(self._clock(), retry_after(reply, time.time()))
+            finally:
+                self._wake(domain)
             if reply.status == 503:  # it may have been carried out: not ours to repeat
                 return reply
 
