@@ -14,7 +14,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from vedette.errors import Unsettled, VedetteError
-from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
+from vedette.flow.talk import Ask, Heard, Held, Intent, Talk, Tell, heard
 from vedette.model import Edit, Incident, changed, comments_of, edited, touched
 from vedette.model.change import values
 from vedette.wire.dialect import Dialect, Seen
@@ -93,6 +93,7 @@ def update(dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld) ->
             effect=0,
             attempt=attempt,
             of=wish.key,
+            fresh=True,
         )
         ended = asked.heard(decision, answer)
         if ended is not None:
@@ -144,6 +145,8 @@ class _Asked:
                 return None
             if 400 <= answer.status < 500:
                 raise problem(answer, self._wish.key)
+        if isinstance(answer, Held):
+            return None
         # no reply, or one that says nothing of what was done: it may have landed
         self._tried.append(made.intent)
         return None
