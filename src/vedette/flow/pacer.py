@@ -45,7 +45,8 @@ class Pacer:
     """
     One quota domain. `rate` is what its counter refills by in a second, once it has shown
     one; `share` how much is taken of a quota that others use too; `laws` and `opens` are what
-    was remembered of it. One that is `fixed` looks for no more than its laws allow.
+    was remembered of it. One that is `fixed` looks for no more than its laws allow; where it is `strict`,
+    refused calls use up the quota as well.
     """
 
     def __init__(
@@ -56,8 +57,11 @@ class Pacer:
         laws: Iterable[Law] = (),
         opens: float | None = None,
         fixed: bool = False,
+        strict: bool = False,
     ) -> None:
         self.share = share
+        self._strict = strict
+        self._spilt: list[float] = []
         self._fixed = fixed
         self.rate = rate
         self._level: float | None = None
@@ -115,7 +119,7 @@ class Pacer:
         if self._windows:
             held = max(window.wait(now, many, self.share) for window in self._windows)
             if held > pause:
-                self._more = pause == 0.0 and self._tries_more(now)
+                self._more = pause == 0.0 and self._tries_more(now, held)
                 return 0.0 if self._more else held
         return pause
 
@@ -175,13 +179,12 @@ class Pacer:
         for the number of calls. Raises `Throttled` above the ceiling.
         """
         self._out -= 1
-        if not ticket.opener:
-            self._forget(ticket)
         if self._level is not None:
             self._level, self._level_at = min(0.0, self._level), now
         # of the calls already under way when the gate closed, each refusal counts once
         if not self._refusals or ticket.opener:
             self._close(now, counts=counts and not ticket.more)
+        self._spill(ticket)
         if ticket.more:
             self._tried = (now, self._passes)
         if retry_after is not None and retry_after > CEILING:
@@ -198,7 +201,8 @@ class Pacer:
 
     def beats(self, law: Law) -> bool:
         """Whether more went through than this law would have let."""
-        oldest, newest = self._past.last(law.calls + 1), self._past.last(1)
+        passed = law.calls + 1 + self._out  # of those still out nobody knows
+        oldest, newest = self._past.last(passed), self._past.last(1)
         return oldest is not None and newest is not None and newest - oldest < law.span
 
     def ends(self, now: float, calls: int) -> float:
@@ -213,9 +217,22 @@ class Pacer:
 
     def _close(self, now: float, *, counts: bool) -> None:
         if not self._refusals:
-            self._shut, self._counts = now, counts
+            self._shut, self._counts, self._spilt = now, counts, []
         self._refusals += 1
         self._trying = False
+
+    def _spill(self, ticket: Ticket) -> None:
+        """Forget a call that was refused, or where refusals count too, that it went through."""
+        if not self._strict:
+            if not ticket.opener:
+                self._forget(ticket)
+            return
+        if ticket.opener:
+            for window in self._windows:
+                window.add(ticket.at)
+        else:
+            self._past.drop(ticket.at)
+        self._spilt.append(ticket.at)
 
     def _note(self, now: float) -> None:
         self._past.add(now)
@@ -231,8 +248,11 @@ class Pacer:
         for window in self._windows:
             window.drop(ticket.at)
 
-    def _tries_more(self, now: float) -> bool:
-        """Whether a call beyond the law is tried: alone, and long after the last such try."""
+    def _tries_more(self, now: float, held: float) -> bool:
+        """
+        Whether a call beyond the law is tried: alone, long after the last such try, and so early
+        in the span that it would be no news if it went through by itself.
+        """
         window = self._windows[0]
         is_whole = self.share >= 1 or window.allows(self.share) < int(window.most * self.share)
         since, passes = self._tried
@@ -240,39 +260,56 @@ class Pacer:
             is_whole
             and not self._fixed
             and self._out == 0
+            and held > window.law.span / 4
             and now - since >= _TWELFTH * window.law.span
             and self._passes - passes >= _ENOUGH
         )
 
     def _measure(self, opened: float) -> None:
         """Read the law from what went through before the gate closed, and when it opened."""
-        if not self._counts or (self._level is not None and opened - self._shut < _BRIEF):
+        pause = opened - self._shut
+        if not self._counts or (self._level is not None and pause < _BRIEF):
             return
-        near = False
-        for window in self._windows:
-            oldest = self._past.last(window.law.calls)
-            if oldest is not None and opened - oldest <= _NEAR * window.law.span:
-                window.amended(window.law.calls, max(window.law.span, opened - oldest))
-                near = True
-        if not near:
-            self._count(opened)
         self._tried = (opened, self._passes)
+        # a pause much longer than a law's span is not about that law
+        meant = [window for window in self._windows if pause <= _LONGER * window.law.span]
+        if not any(self._better(window, opened) for window in meant):
+            self._count(opened, pause)
 
-    def _count(self, opened: float) -> None:
-        calls, since = self._past.total()
-        if self._windows:
-            longest, shortest = self._windows[-1].law, self._windows[0].law
-            is_another = (
-                opened - self._shut > _LONGER * longest.span and calls > _LONGER * longest.calls
-            )
-            if not is_another:
-                calls, since = self._past.run(shortest.span / 4, shortest.calls)
-        if not calls:
-            return
-        law = Law(calls, opened - since)
-        if self._windows and not is_another:
-            most = self._windows[0].most
-            self._windows[0] = Window(law, self._past.times(since), most)
-        else:
+    def _better(self, window: Window, opened: float) -> bool:
+        """Measure a law again that was nearly right; return whether it was."""
+        law = window.law
+        oldest = self._past.last(law.calls, self._shut)
+        if oldest is None or opened - oldest > _NEAR * window.first:
+            return False
+        if opened - oldest > law.span:
+            window.amended(law.calls, opened - oldest)
+            return True
+        calls, _ = self._past.between(opened - law.span, self._shut)
+        if calls * _NEAR < law.calls:
+            return False
+        window.amended(calls, law.span)
+        return True
+
+    def _count(self, opened: float, pause: float) -> None:
+        """Count what went through since the gate last opened; it may be a law of its own."""
+        calls, since = self._past.between(0.0, self._shut)
+        windows = self._windows
+        if windows and pause > _LONGER * windows[0].law.span:
+            if len(windows) > 1:
+                calls, _ = self._past.between(opened - windows[1].law.span, self._shut)
+                windows[1].amended(max(1, calls), windows[1].law.span)
+                return
             # a minute's quota may have an hour's behind it; there is no third
-            self._windows = [*self._windows[:1], Window(law, self._past.times(since))]
+            if calls > _LONGER * windows[0].law.calls:
+                windows.append(self._window(Law(calls, opened - since), since))
+                return
+        if windows:
+            law = windows[0].law
+            calls, since = self._past.run(law.span / 4, law.calls, self._shut)
+        if calls:
+            most = windows[0].most if windows else 0
+            windows[:1] = [self._window(Law(calls, opened - since), since, most)]
+
+    def _window(self, law: Law, since: float, most: int = 0) -> Window:
+        return Window(law, sorted([*self._past.times(since), *self._spilt]), most)

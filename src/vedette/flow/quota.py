@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from msgspec import Struct
 
@@ -53,24 +54,26 @@ class Past:
                     self._entries.remove(entry)
                 return
 
-    def last(self, calls: int) -> float | None:
+    def last(self, calls: int, until: float = inf) -> float | None:
         """Return when the newest but `calls` - 1 went through; None where there were fewer."""
         for at, count in reversed(self._entries):
-            calls -= int(count)
-            if calls <= 0:
-                return at
+            if at <= until:
+                calls -= int(count)
+                if calls <= 0:
+                    return at
         return None
 
-    def total(self) -> tuple[int, float]:
-        """Return how many there were, and when the first was."""
-        if not self._entries:
-            return 0, 0.0
-        return int(sum(count for _, count in self._entries)), self._entries[0][0]
+    def between(self, since: float, until: float) -> tuple[int, float]:
+        """Return how many went through then, and when the first did."""
+        found = [(at, count) for at, count in self._entries if since <= at <= until]
+        return int(sum(count for _, count in found)), found[0][0] if found else until
 
-    def run(self, pause: float, most: int) -> tuple[int, float]:
+    def run(self, pause: float, most: int, until: float) -> tuple[int, float]:
         """Return the newest calls without such a pause between them, and when they began."""
-        calls, since = 0, 0.0
+        calls, since = 0, until
         for at, count in reversed(self._entries):
+            if at > until:
+                continue
             if calls and (since - at > pause or calls + count > most):
                 break
             calls, since = calls + int(count), at
@@ -97,11 +100,12 @@ class Past:
 class Window:
     """
     A law being kept. `most` is the largest number ever seen to go through in its span; a
-    `share` below 1 is taken of that.
+    `share` below 1 is taken of that. `first` is the span as it was measured first.
     """
 
     def __init__(self, law: Law, sent: Iterable[float] = (), most: int = 0) -> None:
         self.law = law
+        self.first = law.span
         self.most = max(most, law.calls)
         self._sent = deque(sent)
 

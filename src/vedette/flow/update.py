@@ -84,17 +84,20 @@ def update(dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld) ->
     """
     asked = _Asked(dialect, wish, again, rails)
     for attempt in range(1, _ATTEMPTS + 1):
-        decision = yield from asked.decide()
-        if isinstance(decision, Ended):
-            return decision
-        answer = yield Tell(
-            call=dialect.update(asked.seen, decision.after),
-            intent=decision.intent,
-            effect=0,
-            attempt=attempt,
-            of=wish.key,
-            fresh=True,
-        )
+        answer: Heard = Held()
+        while isinstance(answer, Held):  # nothing was written, and what was read is long ago
+            decision = yield from asked.decide()
+            if isinstance(decision, Ended):
+                return decision
+            answer = yield Tell(
+                call=dialect.update(asked.seen, decision.after),
+                intent=decision.intent,
+                effect=0,
+                attempt=attempt,
+                of=wish.key,
+                fresh=True,
+            )
+        assert isinstance(decision, _Try)
         ended = asked.heard(decision, answer)
         if ended is not None:
             return ended
@@ -145,8 +148,6 @@ class _Asked:
                 return None
             if 400 <= answer.status < 500:
                 raise problem(answer, self._wish.key)
-        if isinstance(answer, Held):
-            return None
         # no reply, or one that says nothing of what was done: it may have landed
         self._tried.append(made.intent)
         return None

@@ -291,7 +291,9 @@ class Gates:
     def _found(self, call: Call) -> Way:
         of, rules = domains(call), self._rules
         rate = RATES[call.kind] if of.is_counted else 0.0
-        wide = self._gate(of.gateway, "wide", lambda known: Pacer(rate=rate, **known))
+        wide = self._gate(
+            of.gateway, "wide", lambda known: Pacer(rate=rate, strict=not of.is_counted, **known)
+        )
         own = limit = None
         if of.own is not None:
             own = self._gate(of.own, "own", lambda known: Pacer(share=rules.share, **known))
