@@ -117,10 +117,11 @@ class Pacer:
             short = many - self._level - (now - self._level_at) * self.rate
             pause = short / self.rate if short > _TINY else 0.0
         if self._windows:
-            held = max(window.wait(now, many, self.share) for window in self._windows)
-            if held > pause:
-                self._more = pause == 0.0 and self._tries_more(now, held)
-                return 0.0 if self._more else held
+            first, *others = (window.wait(now, many, self.share) for window in self._windows)
+            pause = max(pause, *others, 0.0)
+            if first > pause:
+                self._more = pause == 0.0 and self._tries_more(now, first)
+                return 0.0 if self._more else first
         return pause
 
     def take(self, now: float) -> Ticket:

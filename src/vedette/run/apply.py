@@ -202,7 +202,7 @@ class Run:
         now = self._driver.now()
         if first or now - self._looked[0] >= _LOOK:
             self._looked = (now, 0.0)
-            self.progress.left = self.left()
+            self.progress.left = self.left() if self._driver.is_far else None
         self._watch(self.progress)
 
     def left(self) -> Range:

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from vedette.errors import Outage, SignIn, Unreachable, VedetteError
+from vedette.errors import Garbled, Outage, SignIn, Unreachable, VedetteError
 from vedette.flow.talk import Ask, Heard, Held, Lost, Talk, Tell
 from vedette.run.clock import Elapsed
 from vedette.run.gates import Gates
@@ -31,6 +31,8 @@ TURN: ContextVar[Turn | None] = ContextVar("turn", default=None)
 
 _PAUSES = (0.2, 1.0, 3.0)
 """Seconds before a host is tried again after no answer, or a 5xx, at first."""
+_SILENT = (Unreachable, Garbled)
+"""No answer of the service came, or one that is none of its own."""
 _STALE = 10.0
 """A write that waited longer than this is decided anew."""
 _BLANK = (b"<", b" ", b"\n", b"\r", b"\t", b"\xef")
@@ -51,7 +53,10 @@ Durable = Callable[[Tell], Awaitable[None]]
 
 
 class Driver:
-    """Carries conversations to one principal's services, each quota domain at its own pace."""
+    """
+    Carries conversations to one principal's services, each quota domain at its own pace. One
+    that is not `is_far` speaks to a service in its own process, which holds nobody back.
+    """
 
     def __init__(
         self,
@@ -60,11 +65,13 @@ class Driver:
         waiting: Callable[[str, float], None] | None = None,
         pauses: tuple[float, ...] = _PAUSES,
         memory: Memory | None = None,
+        is_far: bool = True,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.sender = sender
+        self.is_far = is_far
         self._clock = clock or Elapsed(wall=wall)
         self._sleep = sleep
         self._wall = wall
@@ -140,7 +147,7 @@ class Driver:
         while True:
             try:
                 reply = await self._paced(question.call, way, of=question.of)
-            except Unreachable as error:
+            except _SILENT as error:
                 fault: VedetteError = error
             else:
                 if reply.status < 500:
@@ -148,6 +155,8 @@ class Driver:
                 told = problem(reply, question.of)
                 fault = Outage(told.message, hint=told.hint)
             tries += 1
+            if isinstance(fault, Garbled) and not way.reach.patience:
+                raise fault  # a person who asks wants to hear of the portal now
             if tries > len(self._pauses) and (
                 way.reach.answers != answers or not way.reach.patience
             ):
@@ -174,7 +183,7 @@ class Driver:
                 raise
             try:
                 reply = await self._sent(write.call, way, passage, of=write.of)
-            except Unreachable as error:
+            except _SILENT as error:
                 return Lost(why=error.message)
             if reply is not None:
                 return reply
@@ -195,11 +204,11 @@ class Driver:
             if reply.status == 401:
                 reply = await self._renewed(call, reply)
             if is_page(reply):
-                raise Unreachable(  # noqa: TRY301 - it is as good as no answer
+                raise Garbled(  # noqa: TRY301 - it is as good as no answer
                     f"{of}: a web page answered ({reply.status}) instead of the service",
                     hint="a proxy, or a network that wants you to sign in first",
                 )
-        except Unreachable as error:
+        except _SILENT as error:
             gates.lost(passage, error)
             raise
         except BaseException:
