@@ -248,7 +248,8 @@ def local(
     world = World(connection)
     known = _with_places(profile, connection)
     selection = chosen(known, patterns, tenants)
-    driver = Driver(InProcess(world, world.caller(cast.operator(connection)), now))
+    sender = InProcess(world, world.caller(cast.operator(connection)), now)
+    driver = Driver(sender, is_far=False)
     return Link(
         known,
         principal="vedette operator",

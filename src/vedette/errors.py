@@ -12,6 +12,8 @@ Every error vedette raises on purpose, and the exit code each one ends with.
     └── Failed                5   the service failed or refused, or the run is unfinished
         ├── Unreachable           no answer came
         ├── Outage                the service as a whole, or this machine, cannot go on now
+        │   └── Throttled             asked to wait longer than anybody does
+        ├── Late                  the time that was set for it is over
         ├── Unsettled             a write was sent, and nothing tells whether it landed
         ├── Garbled               an answer came that is no answer of this service
         ├── SignIn                no token
@@ -116,6 +118,18 @@ class Outage(Failed):
     """Nothing can go on for now, whichever incident it is about: 5xx, a quota, the disk."""
 
     code = "Outage"
+
+
+class Throttled(Outage):
+    """The service asks to wait for longer than anybody waits on one answer's word."""
+
+    code = "Throttled"
+
+
+class Late(Failed):
+    """The time that was set for a run is over; it can be gone on with."""
+
+    code = "Late"
 
 
 class Unsettled(Failed):

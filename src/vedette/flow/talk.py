@@ -35,13 +35,21 @@ class Intent(Struct, frozen=True, kw_only=True):
 
 
 class Tell(Struct, frozen=True, kw_only=True):
-    """A write. It is carried once; `effect` numbers the step's writes, `attempt` its tries."""
+    """
+    A write. It is carried once; `effect` numbers the step's writes, `attempt` its tries. One
+    that is `fresh` stands on what was just read: it is handed back (`Held`) where it waited.
+    """
 
     call: Call
     intent: Intent
     effect: int
     attempt: int
     of: str
+    fresh: bool = False
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """Nothing was written yet, and it waited for long: what it stands on may have changed."""
 
 
 class Lost(Struct, frozen=True, kw_only=True):
@@ -51,7 +59,7 @@ class Lost(Struct, frozen=True, kw_only=True):
 
 
 Say = Ask | Tell
-Heard = Reply | Lost
+Heard = Reply | Lost | Held
 Talk = Generator[Say, Heard, T]
 
 

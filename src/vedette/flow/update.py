@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from vedette.errors import Unsettled, VedetteError
 from vedette.flow.room import Room
-from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
+from vedette.flow.talk import Ask, Heard, Held, Intent, Talk, Tell, heard
 from vedette.model import Edit, Incident, changed, comments_of, edited, touched
 from vedette.model.change import DECISION, only, values
 from vedette.wire.dialect import Dialect, Seen
@@ -100,16 +100,20 @@ def update(
     """
     asked = _Asked(dialect, wish, again, rails, room)
     for attempt in range(1, _ATTEMPTS + 1):
-        decision = yield from asked.decide()
-        if isinstance(decision, Ended):
-            return decision
-        answer = yield Tell(
-            call=dialect.update(asked.seen, decision.after),
-            intent=decision.intent,
-            effect=0,
-            attempt=attempt,
-            of=wish.key,
-        )
+        answer: Heard = Held()
+        while isinstance(answer, Held):  # nothing was written, and what was read is long ago
+            decision = yield from asked.decide()
+            if isinstance(decision, Ended):
+                return decision
+            answer = yield Tell(
+                call=dialect.update(asked.seen, decision.after),
+                intent=decision.intent,
+                effect=0,
+                attempt=attempt,
+                of=wish.key,
+                fresh=True,
+            )
+        assert isinstance(decision, _Try)
         ended = asked.heard(decision, answer)
         if ended is not None:
             return ended

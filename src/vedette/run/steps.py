@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -28,10 +29,18 @@ def blank(one: Step) -> Incident:
 
 
 class How(Struct, frozen=True, kw_only=True):
-    """How a run goes: `at_once` conversations side by side."""
+    """
+    How a run goes: `at_once` conversations side by side in each quota domain, `max_rate` writes
+    a second at most there, `share` of a quota that others use too, no write after `until`, and
+    for `patience` seconds a host that is out of reach is tried.
+    """
 
     on_conflict: OnConflict = "skip"
     at_once: int = 64
+    max_rate: float | None = None
+    share: float = 0.7
+    until: datetime | None = None
+    patience: float = 1800.0
 
 
 class Begun(Struct, frozen=True, kw_only=True):
