@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dialogue import Dialogue, asks, writes
 from test_flow_update import DIALECT
-from vedette.errors import Unsettled
+from vedette.errors import Garbled, Unsettled
 from vedette.flow.comment import comment, comment_id
 from vedette.flow.talk import Tell
 from vedette.wire.dialect import Place
@@ -32,29 +32,31 @@ def test_a_comment_is_looked_for_and_then_written_under_its_own_id():
     assert f"/comments/{NAME}?" in asks(talk)
     talk.hears(404)
     assert writes(talk) == {"properties": {"message": TEXT}}
-    assert talk.hears(201, document()).result is True
+    assert talk.hears(201, document()).result == "said"
 
 
 def test_a_comment_that_is_there_is_not_written_again():
-    assert Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(200, document()).result is False
+    assert (
+        Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(200, document()).result == "there"
+    )
 
 
 def test_a_comment_whose_reply_was_lost_is_looked_for():
     talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(404).loses_the_reply()
-    assert talk.hears(200, document()).result is True
+    assert talk.hears(200, document()).result == "said"
 
 
 def test_on_graph_a_comment_is_said_at_once_the_first_time():
     talk = Dialogue(comment(GRAPH, "545", TEXT, NAME))
     assert isinstance(talk.says, Tell)
-    assert talk.hears(200, said(TEXT)).result is True
+    assert talk.hears(200, said(TEXT)).result == "said"
 
 
 def test_on_graph_the_list_is_read_back_before_anything_is_said_again():
     talk = Dialogue(comment(GRAPH, "545", TEXT, NAME)).loses_the_reply()
     assert "/security/incidents/545" in asks(talk)
     talk.hears(200, {"id": "545", "comments": said(TEXT)["value"]} | said(TEXT))
-    assert talk.result is True
+    assert talk.result == "said"
 
 
 def test_on_graph_a_comment_that_was_lost_for_good_is_said_again():
@@ -83,3 +85,16 @@ def test_a_lost_comment_that_cannot_be_looked_for_is_left_open():
     talk = Dialogue(comment(GRAPH, "545", TEXT, NAME)).loses_the_reply()
     with pytest.raises(Unsettled):
         talk.hears(500)
+
+
+def test_a_page_in_the_place_of_a_comment_is_no_comment():
+    """A sign-in page answers 200 to anything."""
+    talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME))
+    with pytest.raises(Garbled):
+        talk.hears(200)
+
+
+def test_a_page_in_the_place_of_an_answer_leaves_open_whether_it_was_said():
+    talk = Dialogue(comment(DIALECT, "73e01a99", TEXT, NAME)).hears(404)
+    assert f"/comments/{NAME}?" in asks(talk.hears(200))
+    assert talk.hears(200, document()).result == "said"

@@ -11,7 +11,7 @@ from dialogue import Dialogue, asks, writes
 from vedette.errors import Denied, Unsettled
 from vedette.flow.talk import Ask, Intent, Tell
 from vedette.flow.update import Wish, update
-from vedette.model import AddComment, AddTags, Assign, Owner, SetSeverity
+from vedette.model import AddComment, AddTags, Assign, Close, Owner, SetSeverity
 from vedette.model.change import values
 from vedette.wire.dialect import Place
 from vedette.wire.graph import Graph
@@ -280,6 +280,41 @@ def test_a_write_that_landed_and_was_changed_since_is_still_remembered():
     assert talk.result.outcome == "written"
     assert talk.result.before == {"tags": ["vip"], "owner": None}
     assert talk.result.theirs["owner"]["upn"] == "bob@contoso.example"
+
+
+def test_what_somebody_else_happened_to_set_too_is_no_sign_of_our_write():
+    """Closed by a colleague as something else, while ours never arrived: it is a conflict."""
+    edits = (*EDITS, Close(classification="FalsePositive", reason="InaccurateData"))
+    planned = incident()
+    before = values(planned, ("tags", "owner", "status", "classification", "reason"))
+    asked = wish(edits, before=before)
+    talk = Dialogue(update(DIALECT, asked, same(edits))).hears(200, document()).loses_the_reply()
+    theirs = {"classification": "TruePositive", "classificationReason": "SuspiciousActivity"}
+    talk.hears(200, document(etag="3", status="Closed", **theirs))
+    assert talk.result.outcome == "conflict"
+    assert talk.result.theirs["classification"] == "TruePositive"
+
+
+def test_a_write_that_was_delivered_twice_is_ours_though_the_second_was_refused():
+    """409 says that the version is old, not who made it so."""
+    talk = Dialogue(update(DIALECT, wish(), same())).hears(200, document()).hears(409)
+    talk.hears(200, landed())
+    assert talk.result.outcome == "written"
+    assert talk.result.before == {"tags": ["vip"], "owner": None}
+
+
+def test_one_field_that_others_set_too_makes_a_refused_write_not_ours():
+    talk = Dialogue(update(DIALECT, wish(), same())).hears(200, document()).hears(409)
+    talk.hears(200, document(etag="2", labels=[{"labelName": "detection"}], owner=BOB))
+    assert talk.result.outcome == "conflict"
+
+
+def test_an_incident_that_a_write_made_anew_is_told_as_such():
+    """Somebody removed it between our look and our write: an etag of what is gone guards nothing."""
+    talk = Dialogue(update(DIALECT, wish(), same())).hears(200, document())
+    talk.hears(201, document(etag="9", incidentNumber=4712))
+    assert talk.result.outcome == "failed"
+    assert "removed it meanwhile" in talk.result.error
 
 
 def test_a_lost_write_that_cannot_be_looked_for_is_left_open():

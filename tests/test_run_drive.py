@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from vedette.errors import SignIn, Unreachable
+from vedette.errors import Outage, SignIn, Unreachable
 from vedette.flow.talk import Ask, Intent, Lost, Tell
 from vedette.run.drive import Driver, challenge
 from vedette.wire.http import Call, Reply
@@ -121,6 +121,21 @@ def test_one_refusal_holds_every_call_of_the_domain():
         return sent_when_closed, len(script.sent), {answer.status for answer in answers}
 
     assert asyncio.run(crowd()) == (1, 9, {200})
+
+
+def test_a_wait_beyond_the_ceiling_ends_it_for_all_who_wait_for_the_one_that_tries():
+    """A run that nobody ends any more would be worse than one that failed."""
+
+    async def crowd():
+        script = Script(reply(429, retry_after="0.01"), *[reply(429, retry_after="999999")] * 4)
+        driver = Driver(script, pauses=())
+        async with asyncio.timeout(5):
+            first = asyncio.create_task(driver.ask(Ask(call=READ, of="first")))
+            await asyncio.sleep(0)
+            others = [driver.ask(Ask(call=READ, of=str(n))) for n in range(3)]
+            return await asyncio.gather(first, *others, return_exceptions=True)
+
+    assert {type(ended) for ended in asyncio.run(crowd())} == {Outage}
 
 
 def test_another_subscription_is_not_held():

@@ -307,6 +307,21 @@ def test_comments_on_graph_are_not_doubled_by_applying_a_plan_again(tmp_path):
     assert run(job()) == 1
 
 
+def test_a_second_run_of_a_plan_has_written_nothing_where_all_is_there(desk):
+    """What the first one said is the first one's: undoing the second must not retract it."""
+
+    async def job():
+        proposal = await desk.propose(wanted=TAG_AND_SAY)
+        first = await desk.apply(proposal)
+        second = await desk.apply(proposal)
+        undone = await desk.undo(second.done)
+        return len(proposal.plan.steps), outcomes(first), outcomes(second), undone.done.steps
+
+    count, first, second, undone = run(job())
+    assert (first, second) == ({"written": count}, {"already": count})
+    assert undone == ()
+
+
 def test_a_comment_whose_replies_are_all_lost_is_no_bug(desk):
     async def job():
         proposal = await desk.propose(wanted=Wanted(comment=("Looked at.",)))

@@ -25,6 +25,7 @@ from vedette.errors import Failed, Overtaken, Unreachable
 from vedette.run import folders
 from vedette.run.choice import environment
 from vedette.run.clock import now as the_time
+from vedette.run.clock import request_id
 from vedette.run.directory import directory
 from vedette.run.drive import Driver
 from vedette.run.link import Link
@@ -80,15 +81,18 @@ class InProcess:
     async def send(self, call: Call, *, fresh: bool = False, claims: str | None = None) -> Reply:
         """Answer the call. Tokens are not spoken of: `fresh` and `claims` ask for nothing."""
         del fresh, claims
+        request = request_id()
+        named = replace(call, headers=(*call.headers, ("x-ms-client-request-id", request)))
         connection = self.world.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            reply = self.world.reply(call, self._now(), self._caller)
+            reply = self.world.reply(named, self._now(), self._caller)
             self.world.write_calls()
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+        reply = replace(reply, request=request)
         return reply if reply.delivery is None else await _arrived(reply, reply.delivery)
 
     async def close(self) -> None:
@@ -107,9 +111,10 @@ async def _arrived(reply: Reply, delivery: Delivery) -> Reply:
     """Return what is left of a reply that travelled badly, as a socket would have it."""
     await asyncio.sleep(delivery.after + delivery.slow)
     if delivery.close != "no":
-        raise Unreachable("the local service closed the connection without an answer")
+        cut = Unreachable("the local service closed the connection without an answer")
+        raise cut.about(reply.request)
     if delivery.length > 0 or delivery.cut_at is not None:
-        raise Unreachable("the local service cut its answer short")
+        raise Unreachable("the local service cut its answer short").about(reply.request)
     return replace(reply, body=reply.body[: len(reply.body) + delivery.length])
 
 
@@ -243,7 +248,8 @@ def local(
     world = World(connection)
     known = _with_places(profile, connection)
     selection = chosen(known, patterns, tenants)
-    driver = Driver(InProcess(world, world.caller(cast.operator(connection)), now))
+    sender = InProcess(world, world.caller(cast.operator(connection)), now)
+    driver = Driver(sender, is_far=False)
     return Link(
         known,
         principal="vedette operator",

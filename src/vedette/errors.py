@@ -12,6 +12,8 @@ Every error vedette raises on purpose, and the exit code each one ends with.
     └── Failed                5   the service failed or refused, or the run is unfinished
         ├── Unreachable           no answer came
         ├── Outage                the service as a whole, or this machine, cannot go on now
+        │   └── Throttled             asked to wait longer than anybody does
+        ├── Late                  the time that was set for it is over
         ├── Unsettled             a write was sent, and nothing tells whether it landed
         ├── Garbled               an answer came that is no answer of this service
         ├── SignIn                no token
@@ -25,6 +27,8 @@ ever holds a token, a secret or raw incident text: `report` sanitises what it pr
 
 from __future__ import annotations
 
+from typing import Self
+
 
 class VedetteError(Exception):
     """An error meant for a person: one line, an exit code, perhaps a hint."""
@@ -36,6 +40,15 @@ class VedetteError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.request: str | None = None
+
+    def about(self, request: str | None) -> Self:
+        """Name the call that it is about, by the id with which the vendor's support finds it."""
+        if request is not None and self.request is None:
+            self.request = request
+            self.message = f"{self.message} (request {request})"
+            self.args = (self.message,)
+        return self
 
 
 class Asked(VedetteError):
@@ -105,6 +118,18 @@ class Outage(Failed):
     """Nothing can go on for now, whichever incident it is about: 5xx, a quota, the disk."""
 
     code = "Outage"
+
+
+class Throttled(Outage):
+    """The service asks to wait for longer than anybody waits on one answer's word."""
+
+    code = "Throttled"
+
+
+class Late(Failed):
+    """The time that was set for a run is over; it can be gone on with."""
+
+    code = "Late"
 
 
 class Unsettled(Failed):

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from vedette import __version__
-from vedette.cli import files, output
+from vedette.cli import files, output, pace
 from vedette.cli.asked import asked
 from vedette.cli.connect import by_name, carried, journal, linked, told
 from vedette.cli.options import Command, Target, connection, edits, selection
@@ -42,8 +42,16 @@ def way(command: Command) -> Command:
     """Give a command that writes `how`."""
 
     @wraps(command)
-    def chosen(*, on_conflict: Any, **rest: Any) -> Any:
-        return command(how=How(on_conflict=on_conflict), **rest)
+    def chosen(
+        *,
+        on_conflict: Any,
+        max_rate: str | None,
+        share: str,
+        until: str | None,
+        patience: str,
+        **rest: Any,
+    ) -> Any:
+        return command(how=pace.how(on_conflict, max_rate, share, until, patience), **rest)
 
     option = click.option(
         "--on-conflict",
@@ -52,7 +60,10 @@ def way(command: Command) -> Command:
         help="Where somebody changed the same field meanwhile: skip it and say so (as it is"
         " unless told otherwise), write ours, or stop the run.",
     )
-    return option(chosen)
+    made: Command = chosen
+    for one in (*reversed(pace.OPTIONS), option):
+        made = one(made)
+    return made
 
 
 def rails(command: Command) -> Command:
@@ -246,7 +257,7 @@ def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
         output.answer(
             ending.text(ended.done, run_file=run_file, failures=ended.failures, all=every)
         )
-    verdict = ending.exit_code(ended.done, ended.failures)
+    verdict = ending.exit_code(ended.done, ended.failures, ended.stopped)
     if ended.stopped is not None:
         error = ended.stopped
         output.error(error.code, error.message, error.hint, as_json=target.as_json)

@@ -13,11 +13,12 @@ from vedette.cli import output
 from vedette.cli.options import Target
 from vedette.cli.progress import Watch
 from vedette.cli.verdict import Stopped
-from vedette.errors import Asked, Missing, Refused, Unknown
+from vedette.errors import Asked, Missing, Refused, Unknown, VedetteError
 from vedette.plan.plan import Scope
 from vedette.run import folders
 from vedette.run.choice import Choice, choose
 from vedette.run.link import Link
+from vedette.run.observe import Log, Observer
 from vedette.run.profile import DialectName, Profile
 from vedette.run.settings import Settings, load
 from vedette.store.journal import Journal
@@ -83,18 +84,32 @@ async def linked(
             " has no place that does",
             hint="choose the profile it was made with: --profile NAME",
         )
-    link = await connect(
-        chosen,
-        patterns=target.workspaces if scope is None else (),
-        tenants=target.tenants if scope is None else (),
-        waiting=watch.waiting if watch is not None else None,
-        prompt=output.note,
-        note=output.note,
-    )
+    told = _observer(target)
     try:
-        yield link
+        link = await connect(
+            chosen,
+            patterns=target.workspaces if scope is None else (),
+            tenants=target.tenants if scope is None else (),
+            waiting=watch.waiting if watch is not None else None,
+            prompt=output.note,
+            note=output.note,
+        )
+        link.observed(told)
+        try:
+            yield link
+        finally:
+            await link.close()
+    except VedetteError as error:
+        told.failure(error)
+        raise
     finally:
-        await link.close()
+        told.close()
+
+
+def _observer(target: Target) -> Observer:
+    """Return who is told of what goes on, by --log-file and VEDETTE_TRACE."""
+    log = Log(Path(target.log_file), note=output.note) if target.log_file else None
+    return Observer(log=log, key=os.environ.get("VEDETTE_TRACE"), say=output.note)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "resume": ("runs", "Go on with a run that was stopped."),
         "runs": ("past", "List the runs of this machine."),
         "show-run": ("past", "Show what a run did."),
+        "prune-runs": ("prune", "Forget old runs."),
         "show-plan": ("past", "Show a plan file."),
     },
     "One incident": {

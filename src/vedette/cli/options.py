@@ -22,11 +22,18 @@ class Target(Struct, frozen=True, kw_only=True):
     workspaces: tuple[str, ...] = ()
     tenants: tuple[str, ...] = ()
     as_json: bool = False
+    log_file: str | None = None
 
 
 _PROFILE = (
     click.option("-p", "--profile", metavar="NAME", help="The connection to use."),
     click.option("--settings", metavar="FILE", help="Read this settings file and no other."),
+)
+_LOG = click.option(
+    "--log-file",
+    metavar="FILE",
+    envvar="VEDETTE_LOG_FILE",
+    help="Append what is asked and done to this file, one JSON object a line.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON; errors too.")
 _PLACES = (
@@ -104,7 +111,12 @@ def profile(command: Command) -> Command:
 
 def connection(command: Command) -> Command:
     """Give a command `target`."""
-    return _with((*_PROFILE, *_PLACES, _JSON), _choosing(command))
+    return _with((*_PROFILE, *_PLACES, _LOG, _JSON), _choosing(command))
+
+
+def reconnection(command: Command) -> Command:
+    """Give a command `target`, without places: a run knows its own."""
+    return _with((*_PROFILE, _LOG, _JSON), _choosing(command))
 
 
 def json_only(command: Command) -> Command:

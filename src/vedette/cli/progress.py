@@ -8,18 +8,24 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vedette.cli.output import note
 from vedette.report.clean import line
+from vedette.report.words import between, counted
+from vedette.run.clock import now as the_time
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-    from vedette.run.apply import Progress
+    from vedette.flow.estimate import Range
+    from vedette.run.apply import Progress, Silence
 
 _PATIENCE = 1.0
+_SOON = 10.0
+"""What is done sooner needs no telling when."""
 _REDRAW = 0.1
 _LINE = 10.0
 
@@ -27,8 +33,16 @@ _LINE = 10.0
 class Watch:
     """Told of progress, shows it. `run` is the run that is under way, once there is one."""
 
-    def __init__(self, *, quiet: bool, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = the_time,
+    ) -> None:
         self.run: str | None = None
+        self._now = now
+        self._last_silence: float | None = None
         self._quiet = quiet
         self._clock = clock
         self._drawing = sys.stderr.isatty()
@@ -57,12 +71,39 @@ class Watch:
             self._show(said, None, None)
 
     def ended(self, progress: Progress) -> None:
-        """Be told how a run goes."""
+        """Be told how a run goes, before its first step and after each."""
         self.run = progress.run
-        if self._is_due():
+        if progress.silence is not None:
+            self._silent(progress.silence)
+        elif not progress.outcomes:
+            self._announce(progress)
+        elif self._is_due():
             counts = sorted(progress.outcomes.items(), key=lambda pair: -pair[1])
-            said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts)
-            self._show(said or "under way", progress.ended, progress.planned)
+            said = ", ".join(f"{count:,} {outcome}" for outcome, count in counts) or "under way"
+            if progress.left is not None and progress.left.latest >= _SOON:
+                said += f"; done {self._when(progress.left)}"
+            self._show(said, progress.ended, progress.planned)
+
+    def _announce(self, progress: Progress) -> None:
+        """Say at the start of a long run when it will be done."""
+        if self._quiet or progress.left is None or progress.left.latest < _SOON:
+            return
+        left = progress.planned - progress.ended
+        self._say(f"{counted(left, 'incident')} to go; done {self._when(progress.left)}")
+
+    def _when(self, left: Range) -> str:
+        return between(left.earliest, left.latest, self._now())
+
+    def _silent(self, silence: Silence) -> None:
+        """Say that a host is out of reach."""
+        if self._quiet or (self._last_silence == silence.since and not self._is_due()):
+            return
+        self._last_silence, self._shown = silence.since, self._clock()
+        since = datetime.fromtimestamp(silence.since, UTC)
+        self._say(
+            f"{silence.host} is out of reach since {since:%H:%M:%S} UTC;"
+            f" trying again in {silence.tries_in:.0f} s"
+        )
 
     def waiting(self, host: str, seconds: float) -> None:
         """Be told that the service asked for a pause."""

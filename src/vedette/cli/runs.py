@@ -10,11 +10,11 @@ import click
 from vedette.cli import files, output
 from vedette.cli.change import BY, WORK, applied, finished, narrowed, way
 from vedette.cli.connect import carried, journal, linked
-from vedette.cli.options import Target, connection, profile
+from vedette.cli.options import Target, connection, reconnection
 from vedette.cli.progress import Watch
 from vedette.errors import Asked
 from vedette.plan.done import Done
-from vedette.plan.guard import Allowed
+from vedette.plan.guard import respelled
 from vedette.plan.plan import Plan
 from vedette.report import plans as report
 from vedette.run import clock
@@ -27,24 +27,44 @@ from vedette.run.steps import How
 @click.argument("run", metavar="RUN")
 @click.option("--plan", "only", is_flag=True, help="Only make the plan that would take it back.")
 @click.option("-o", "--output", "file", metavar="FILE", help="With --plan: write it to this file.")
+@click.option("--unmark", is_flag=True, help="Take the marks of rules away too (vedette/RULE).")
+@click.option(
+    "--delete-comments",
+    "uncomment",
+    is_flag=True,
+    help="Delete the run's comments, for good, instead of adding one that retracts them"
+    " (Sentinel only).",
+)
 @click.option("--all", "every", is_flag=True, help="Tell of every incident, not the first 20.")
 @way
 @connection
-def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool, how: How) -> int:
+def undo(
+    *,
+    target: Target,
+    run: str,
+    only: bool,
+    file: str | None,
+    unmark: bool,
+    uncomment: bool,
+    every: bool,
+    how: How,
+) -> int:
     """
     Take a run back: fields, tags and owners are put back as they were.
 
       vedette undo last
       vedette undo monday.run.json --plan -o back.json
+      vedette undo last --delete-comments -w soc-eu
 
     RUN is a run's name or the beginning of it, `last`, or a run file. What somebody changed
-    since stays theirs and is named. Comments stay, and what playbooks did. It does not ask.
+    since stays theirs and is named, and what playbooks did stays. Where the run commented,
+    one more comment retracts it. It does not ask.
     """
     _check(target, file, only=only)
     with journal() as kept:
         done = recorded(run, kept)
     with Watch(quiet=target.as_json) as watch:
-        back = _back(target, done, None if only else how, watch)
+        back = _back(target, done, None if only else how, watch, unmark=unmark, uncomment=uncomment)
         planned, data, ended = carried(back, watch)
     if ended is not None:
         return finished(ended, target, every=every)
@@ -53,17 +73,18 @@ def undo(*, target: Target, run: str, only: bool, file: str | None, every: bool,
 
 
 async def _back(
-    target: Target, done: Done, how: How | None, watch: Watch
+    target: Target, done: Done, how: How | None, watch: Watch, **more: bool
 ) -> tuple[Plan, bytes, Finished | None]:
-    """Plan a run's undoing and, unless `how` is None, apply it."""
+    """Plan a run's undoing and, unless `how` is None, apply it, past what the run passed."""
     async with linked(target, done.scope, watch=watch) as link:
-        planned, data = reversal(link, done, now=clock.now(), by=BY)
+        planned, data = reversal(link, done, now=clock.now(), by=BY, **more)
         if how is None or not planned.steps:
             return planned, data, None
         if not target.as_json:
             click.echo(report.text(planned), err=True)
         narrow = narrowed(target, link)
-        ended = await applied(link, planned, data, watch, allowed=Allowed(), how=how, narrow=narrow)
+        allowed = respelled(done.allowed)
+        ended = await applied(link, planned, data, watch, allowed=allowed, how=how, narrow=narrow)
         return planned, data, ended
 
 
@@ -71,7 +92,7 @@ async def _back(
 @click.argument("run", metavar="RUN")
 @click.option("--all", "every", is_flag=True, help="Tell of every incident, not the first 20.")
 @way
-@profile
+@reconnection
 def resume(*, target: Target, run: str, every: bool, how: How) -> int:
     """
     Go on with a run that was stopped.

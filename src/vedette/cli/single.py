@@ -120,7 +120,8 @@ def comment(*, target: Target, incident: str, text: str) -> int:
             with by_name():
                 made = await propose(link, chosen, said, now=clock.now(), by=BY)
             if not made.plan.steps:
-                raise Asked(f"{incident} is tagged no-automation: nothing is written there")
+                why = ", ".join(made.plan.verdict.left_out)
+                raise Asked(f"{incident}: nothing is written there: {why}")
             return await applied(link, made.plan, made.data, watch, allowed=Allowed(), how=How())
 
     with Watch(quiet=target.as_json) as watch:

@@ -22,23 +22,34 @@ class Ask(Struct, frozen=True, kw_only=True):
 class Intent(Struct, frozen=True, kw_only=True):
     """
     What a write is about to do: the touched fields before and after, the version it is tied
-    to, and the comment it adds, if it adds one. On disk before the request leaves.
+    to, and the comment it adds or removes, if it does. `there` is how often the same words
+    were there before, for a plane that gives comments no id. On disk before the request leaves.
     """
 
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     etag: str | None = None
     comment: str | None = None
+    removes: str | None = None
+    there: int = 0
 
 
 class Tell(Struct, frozen=True, kw_only=True):
-    """A write. It is carried once; `effect` numbers the step's writes, `attempt` its tries."""
+    """
+    A write. It is carried once; `effect` numbers the step's writes, `attempt` its tries. One
+    that is `fresh` stands on what was just read: it is handed back (`Held`) where it waited.
+    """
 
     call: Call
     intent: Intent
     effect: int
     attempt: int
     of: str
+    fresh: bool = False
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """Nothing was written yet, and it waited for long: what it stands on may have changed."""
 
 
 class Lost(Struct, frozen=True, kw_only=True):
@@ -48,7 +59,7 @@ class Lost(Struct, frozen=True, kw_only=True):
 
 
 Say = Ask | Tell
-Heard = Reply | Lost
+Heard = Reply | Lost | Held
 Talk = Generator[Say, Heard, T]
 
 

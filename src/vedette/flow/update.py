@@ -12,11 +12,13 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from vedette.errors import Unsettled, VedetteError
-from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
+from vedette.flow.room import Room
+from vedette.flow.talk import Ask, Heard, Held, Intent, Talk, Tell, heard
 from vedette.model import Edit, Incident, changed, comments_of, edited, touched
-from vedette.model.change import values
+from vedette.model.change import DECISION, only, values
 from vedette.wire.dialect import Dialect, Seen
 from vedette.wire.http import Reply
 from vedette.wire.problems import problem
@@ -30,6 +32,8 @@ Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 _ATTEMPTS = 5
 _STALE = frozenset({409, 412})
 _DONE = frozenset({200, 201})
+_DECISION = frozenset({"status", "classification", "reason", "determination", "note"})
+"""One decision in several fields: what others decided in the same word is not ours."""
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -48,7 +52,10 @@ class Wish(Struct, frozen=True, kw_only=True):
 
 
 class Ended(Struct, frozen=True, kw_only=True):
-    """How it ended: the touched fields around our write, or what others put there."""
+    """
+    How it ended: the touched fields around our write, or what others put there; the ids of
+    comments written and removed; and why, where it did not end as wished.
+    """
 
     outcome: Outcome
     before: dict[str, Any] = {}
@@ -56,7 +63,13 @@ class Ended(Struct, frozen=True, kw_only=True):
     theirs: dict[str, Any] = {}
     etag: str | None = None
     comments: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     error: str | None = None
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether somebody else's word stands in a field where ours was to be, and never was."""
+        return self.outcome == "conflict" or any(name not in self.after for name in self.theirs)
 
 
 class _Try(Struct, frozen=True, kw_only=True):
@@ -76,24 +89,31 @@ def unheld(_before: Incident, _after: Incident, _fields: tuple[str, ...]) -> str
     return None
 
 
-def update(dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld) -> Talk[Ended]:
+def update(
+    dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld, room: Room | None = None
+) -> Talk[Ended]:
     """
     Bring one incident where the wish wants it, or say why not. Nothing that somebody else
-    wrote since the plan is overwritten, unless the wish says so. Raises `Unsettled` where a
-    write was sent and nothing tells whether it landed.
+    wrote since the plan is overwritten, unless the wish says so; nothing is written at all
+    where there is no `room` for the comments that follow. Raises `Unsettled` where a write
+    was sent and nothing tells whether it landed.
     """
-    asked = _Asked(dialect, wish, again, rails)
+    asked = _Asked(dialect, wish, again, rails, room)
     for attempt in range(1, _ATTEMPTS + 1):
-        decision = yield from asked.decide()
-        if isinstance(decision, Ended):
-            return decision
-        answer = yield Tell(
-            call=dialect.update(asked.seen, decision.after),
-            intent=decision.intent,
-            effect=0,
-            attempt=attempt,
-            of=wish.key,
-        )
+        answer: Heard = Held()
+        while isinstance(answer, Held):  # nothing was written, and what was read is long ago
+            decision = yield from asked.decide()
+            if isinstance(decision, Ended):
+                return decision
+            answer = yield Tell(
+                call=dialect.update(asked.seen, decision.after),
+                intent=decision.intent,
+                effect=0,
+                attempt=attempt,
+                of=wish.key,
+                fresh=True,
+            )
+        assert isinstance(decision, _Try)
         ended = asked.heard(decision, answer)
         if ended is not None:
             return ended
@@ -106,12 +126,16 @@ class _Asked:
 
     seen: Seen
 
-    def __init__(self, dialect: Dialect, wish: Wish, again: Again, rails: Rails) -> None:
+    def __init__(
+        self, dialect: Dialect, wish: Wish, again: Again, rails: Rails, room: Room | None
+    ) -> None:
         self._dialect = dialect
         self._wish = wish
         self._again = again
         self._rails = rails
+        self._room = room
         self._tried = list(wish.tried)
+        self._refused: list[Intent] = []
         self._ours: Intent | None = None
         self._first = True
         self._fields = touched(wish.edits)
@@ -131,16 +155,27 @@ class _Asked:
             return Ended(outcome="gone")
         self.seen = seen
         first, self._first = self._first, False
-        return self._decided(seen.incident, first=first)
+        decided = self._decided(seen.incident, first=first)
+        if self._room is None or (
+            isinstance(decided, Ended) and decided.outcome not in ("written", "already")
+        ):
+            return decided
+        full = yield from self._room.look(seen)
+        if full is None or (isinstance(decided, Ended) and decided.outcome == "written"):
+            return decided
+        return self._failed(f"{full}; nothing was written")
 
     def heard(self, made: _Try, answer: Heard) -> Ended | None:
         """Return how it ended, or None where the incident has to be looked at again."""
         if isinstance(answer, Reply):
             if answer.status in _DONE and self._dialect.version(answer) is not None:
-                return self._written(made, answer)
+                ended = self._written(made, answer)
+                return ended if answer.status != 201 else _remade(ended)
             if answer.status == 404:
                 return Ended(outcome="gone")
             if answer.status in _STALE:
+                # or it was delivered twice, and this is the answer to the second time
+                self._refused.append(made.intent)
                 return None
             if 400 <= answer.status < 500:
                 raise problem(answer, self._wish.key)
@@ -150,14 +185,13 @@ class _Asked:
 
     def gave_up(self) -> Ended:
         """Return the end of a wish that never found the incident holding still."""
-        tried = self._tried[-1] if self._tried else Intent()
         why = "no write was answered" if self._tried else "the incident kept changing"
-        return Ended(
-            outcome="failed",
-            before=tried.before,
-            after=tried.after,
-            error=f"{why}, {_ATTEMPTS} times",
-        )
+        return self._failed(f"{why}, {_ATTEMPTS} times")
+
+    def _failed(self, why: str) -> Ended:
+        """Return a failure that tells of the last try too: it may have landed after all."""
+        tried = self._tried[-1] if self._tried else Intent()
+        return Ended(outcome="failed", before=tried.before, after=tried.after, error=why)
 
     def _read(self) -> Talk[Seen | None]:
         wish = self._wish
@@ -172,7 +206,7 @@ class _Asked:
         wish = self._wish
         after = edited(now, wish.edits)
         missing = self._differs(now, after)
-        self._ours = next((t for t in reversed(self._tried) if self._landed(now, t)), None)
+        self._ours = self._found(now)
         if self._ours is not None:
             if not missing or wish.on_conflict != "mine":
                 return _unheard(self._ours, now, missing)
@@ -204,10 +238,13 @@ class _Asked:
             return Ended(outcome="already", etag=version(now))
         if self._dialect.plane.guarded and now.etag is None:
             return Ended(outcome="failed", error="it came without an etag to tie a write to")
+        # Exactly what the intent says is written: a field that would come back the same, an
+        # owner spelled otherwise, is left as it is, or nothing could put it back.
         intent = Intent(
             before=values(now, differing), after=values(after, differing), etag=version(now)
         )
-        return _Try(edits=edits, after=after, intent=intent, theirs=kept)
+        wanted = only(now, after, differing)
+        return _Try(edits=edits, after=wanted, intent=intent, theirs=kept)
 
     def _theirs(self, now: Incident, after: Incident, fields: tuple[str, ...]) -> dict[str, Any]:
         """Return the fields we mean to set that somebody set to something else since the plan."""
@@ -228,22 +265,47 @@ class _Asked:
         if not names:
             return ()
         same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
-        return tuple(name for name in names if not same(name, held[name], wanted[name], now))
+        differing = {name for name in names if not same(name, held[name], wanted[name], now)}
+        if differing & DECISION:
+            differing |= DECISION
+        return tuple(name for name in names if name in differing)
 
-    def _landed(self, now: Incident, tried: Intent) -> bool:
+    def _found(self, now: Incident) -> Intent | None:
         """
-        Return whether a write of ours is there: a write lands whole or not at all, so one
-        field that holds what only we would have put there tells for all of them.
+        Return the write of ours that is there. A write lands whole or not at all, so one whose
+        end is unknown shows by what only we would have put there, unless more of it is as it
+        was before: then somebody else happened to set the same. One that was refused as stale
+        has to show twice.
         """
-        same, held = self._dialect.plane.same, values(now, tried.after)
-        return any(
-            _took(tried.before[name], value, held[name])
-            if name == "tags"
-            else same(name, held[name], value, now)
-            and not same(name, held[name], tried.before[name], now)
-            for name, value in tried.after.items()
-            if name in tried.before
-        )
+        for tried, enough in ((self._tried, 1), (self._refused, 2)):
+            for intent in reversed(tried):
+                ours, before = self._telling(now, intent)
+                # a decision is taken back more often than somebody thinks of the same tag
+                balance = len(ours) - len(before) + any(sign[0] == "#" for sign in ours) * 0.5
+                if len(ours) >= enough and balance > 0:
+                    return intent
+        return None
+
+    def _telling(self, now: Incident, tried: Intent) -> tuple[set[str], set[str]]:
+        """Return which parts of a write are as it makes them, and which as it found them."""
+        held, same = values(now, tried.after), self._dialect.plane.same
+        known = [name for name in tried.after if name in tried.before]
+        parts: dict[str, list[str]] = {}
+        for name in known:
+            parts.setdefault("status" if name in _DECISION else name, []).append(name)
+        ours: set[str] = set()
+        before: set[str] = set()
+        for part, names in parts.items():
+            if part == "tags":
+                for tag in set(tried.before[part]) ^ set(tried.after[part]):
+                    is_made = (tag in held[part]) == (tag in tried.after[part])
+                    (ours if is_made else before).add(f"#{tag}")
+                continue
+            made = all(same(name, held[name], tried.after[name], now) for name in names)
+            left = all(same(name, held[name], tried.before[name], now) for name in names)
+            if made != left:
+                (ours if made else before).add(part)
+        return ours, before
 
     def _written(self, made: _Try, reply: Reply) -> Ended:
         """
@@ -264,6 +326,15 @@ class _Asked:
         )
 
 
+def _remade(ended: Ended) -> Ended:
+    """Return the end of a write that was answered as one that makes an incident."""
+    return replace(
+        ended,
+        outcome="failed",
+        error="somebody removed it meanwhile, and this write made it anew under another number",
+    )
+
+
 def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:
     """Return the end of a write that landed unheard; `missing` was changed by others since."""
     return Ended(
@@ -278,12 +349,3 @@ def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:
 def _merged(first: Intent, last: Intent) -> Intent:
     """Return both writes as one: what stood before the first, what stands after the last."""
     return Intent(before=last.before | first.before, after=first.after | last.after, etag=last.etag)
-
-
-def _took(before: list[str], after: list[str], now: list[str]) -> bool:
-    """Return whether what a write did to these tags is what they show now."""
-    added = [tag for tag in after if tag not in before]
-    removed = [tag for tag in before if tag not in after]
-    if not (added or removed):
-        return False
-    return all(tag in now for tag in added) and not any(tag in now for tag in removed)

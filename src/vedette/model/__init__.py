@@ -9,6 +9,7 @@ from vedette.model.change import (
     Assign,
     Close,
     Edit,
+    RemoveComments,
     RemoveTags,
     RenameTag,
     Restore,
@@ -23,7 +24,9 @@ from vedette.model.change import (
     comments_of,
     edited,
     touched,
+    uncomments_of,
 )
+from vedette.model.comment import comment_id, is_same_comment, parts
 from vedette.model.incident import (
     Classification,
     Incident,
@@ -49,6 +52,7 @@ __all__ = [
     "Owner",
     "Plane",
     "Reason",
+    "RemoveComments",
     "RemoveTags",
     "RenameTag",
     "Restore",
@@ -62,8 +66,12 @@ __all__ = [
     "Status",
     "Unassign",
     "changed",
+    "comment_id",
     "comments_of",
     "edited",
     "instant",
+    "is_same_comment",
+    "parts",
     "touched",
+    "uncomments_of",
 ]

@@ -30,9 +30,13 @@ class _Edit(
 
 
 class AddTags(_Edit, frozen=True, tag="addTags"):
-    """Add these tags; those already there stay where they are."""
+    """
+    Add these tags; those already there stay where they are. Where an `order` is given, tags
+    that are in it come in that order again; for undo.
+    """
 
     tags: tuple[str, ...]
+    order: tuple[str, ...] = ()
 
 
 class RemoveTags(_Edit, frozen=True, tag="removeTags"):
@@ -114,6 +118,12 @@ class AddComment(_Edit, frozen=True, tag="addComment"):
     message: str
 
 
+class RemoveComments(_Edit, frozen=True, tag="removeComments"):
+    """Take away the comments with these ids, each with what it says; for undo."""
+
+    comments: dict[str, str]
+
+
 class Restore(_Edit, frozen=True, tag="restore"):
     """Put back what stood in these fields (by JSON name, as `values` gave them); for undo."""
 
@@ -134,6 +144,7 @@ Edit = (
     | SetSummary
     | SetActivity
     | AddComment
+    | RemoveComments
     | Restore
 )
 
@@ -155,6 +166,10 @@ _FIELDS: dict[str, str] = {
 """What an edit can touch: JSON name, and the attribute of `Incident` behind it."""
 
 FIELDS = tuple(_FIELDS)
+
+DECISION = frozenset({"status", "classification", "reason", "determination"})
+"""One decision in four fields: half of it put back, or written, would be nobody's."""
+
 _EDITABLE = attrgetter(*_FIELDS.values())
 
 
@@ -178,6 +193,12 @@ def changed(before: Incident, after: Incident) -> tuple[str, ...]:
     return tuple(name for name, was, now in zip(FIELDS, one, other, strict=True) if was != now)
 
 
+def only(before: Incident, after: Incident, fields: Iterable[str]) -> Incident:
+    """Return the first with these fields, by JSON name, as they are in the second."""
+    names = [_FIELDS[name] for name in fields]
+    return replace(before, **{name: getattr(after, name) for name in names})
+
+
 def touched(edits: Iterable[Edit]) -> tuple[str, ...]:
     """Return the JSON names of the fields these edits mean to change, in a fixed order."""
     named = {name for edit in edits for name in _touches(edit)}
@@ -187,6 +208,16 @@ def touched(edits: Iterable[Edit]) -> tuple[str, ...]:
 def comments_of(edits: Iterable[Edit]) -> tuple[str, ...]:
     """Return the comments among these edits, in order."""
     return tuple(edit.message for edit in edits if isinstance(edit, AddComment))
+
+
+def uncomments_of(edits: Iterable[Edit]) -> dict[str, str]:
+    """Return the comments that these edits take away: what each says, by its id."""
+    return {
+        name: said
+        for edit in edits
+        if isinstance(edit, RemoveComments)
+        for name, said in edit.comments.items()
+    }
 
 
 def edited(incident: Incident, edits: Iterable[Edit]) -> Incident:
@@ -241,13 +272,20 @@ _TOUCHES: dict[type[Any], tuple[str, ...]] = {
     SetDescription: ("description",),
     SetSummary: ("summary",),
     AddComment: (),
+    RemoveComments: (),
 }
 
 
 def _add_tags(incident: Incident, edit: AddTags) -> Incident:
     present = {*incident.tags, *incident.auto_tags}
     new = [tag for tag in dict.fromkeys(edit.tags) if tag not in present]
-    return replace(incident, tags=(*incident.tags, *new)) if new else incident
+    return replace(incident, tags=_ordered((*incident.tags, *new), edit.order)) if new else incident
+
+
+def _ordered(tags: tuple[str, ...], order: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the tags with those of the order in it; others stay where they stand."""
+    known = iter(sorted((tag for tag in tags if tag in order), key=order.index))
+    return tuple(next(known) if tag in order else tag for tag in tags)
 
 
 def _remove_tags(incident: Incident, edit: RemoveTags) -> Incident:
@@ -299,5 +337,6 @@ _EDITED: dict[type[Any], Callable[[Incident, Any], Incident]] = {
     SetSummary: lambda incident, edit: replace(incident, summary=edit.summary),
     SetActivity: _set_activity,
     AddComment: lambda incident, _: incident,
+    RemoveComments: lambda incident, _: incident,
     Restore: lambda incident, edit: restored(incident, edit.values),
 }

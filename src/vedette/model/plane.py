@@ -31,7 +31,9 @@ class Plane(Struct, frozen=True, kw_only=True):
     `writable` names the fields (by JSON name) that can be written, `owners` the members of
     an owner that can be told. `collapses` says per field which values come back as another,
     `mirrored` which further ones do on an incident that has a twin on another plane; so
-    plans over them become empty.
+    plans over them become empty. A comment is at most `comment_length` long, as the service
+    counts, an incident has at most so many `comments`, and one can be taken away where it
+    `uncomments`.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Plane(Struct, frozen=True, kw_only=True):
     mirrored: Mapping[str, Mapping[str, str | None]] = {}
     comment_length: int = 30_000
     comments: int = 100
+    uncomments: bool = False
 
     def closing(self, word: str, note: str | None = None) -> Close:
         """Return the edit that `--close WORD` means here, or say which words exist."""

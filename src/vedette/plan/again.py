@@ -11,15 +11,12 @@ from typing import Any
 from msgspec import Struct
 
 from vedette.model import Edit, Incident, Plane, Restore, edited, touched
-from vedette.model.change import values
+from vedette.model.change import DECISION, values
 from vedette.plan.guard import is_hands_off
 from vedette.plan.plan import Step
 
 Again = Callable[[Incident], "tuple[Edit, ...] | None"]
 Same = Callable[[str, Any, Any, Incident], bool]
-
-_TOGETHER = frozenset({"status", "classification", "reason", "determination"})
-"""One decision in four fields: half of it put back would be nobody's."""
 
 _PLAIN = Plane(
     name="", guarded=False, closings={}, writable=frozenset(), severities=(), statuses=()
@@ -91,6 +88,6 @@ def _theirs(step: Step, edit: Restore, incident: Incident, same: Same) -> dict[s
         and not same(name, stands, step.before[name], incident)
         and not same(name, stands, wanted[name], incident)
     }
-    if overtaken & _TOGETHER:
-        overtaken |= _TOGETHER
+    if overtaken & DECISION:
+        overtaken |= DECISION
     return {name: stands for name, stands in now.items() if name in overtaken}

@@ -27,7 +27,7 @@ class DoneStep(Struct, frozen=True, kw_only=True):
     """
     One step as it went. `before` and `after` are the touched fields around our write (only
     when written); `theirs` what somebody else put there, on a conflict; `etag` the version
-    we produced; `comments` the ids of comments written.
+    we produced; `comments` the ids of comments written, `removed` of those taken away.
     """
 
     number: int
@@ -44,6 +44,7 @@ class DoneStep(Struct, frozen=True, kw_only=True):
     theirs: dict[str, Any] = {}
     etag: str | None = None
     comments: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     error: str | None = None
 
 

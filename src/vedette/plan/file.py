@@ -17,7 +17,7 @@ from msgspec import Raw, Struct
 from msgspec.structs import fields, replace
 
 from vedette.errors import BadPlan
-from vedette.model import Incident, Restore
+from vedette.model import Incident, RemoveComments, Restore
 from vedette.model.change import restored
 from vedette.model.letters import harmless
 from vedette.plan.guard import RAILS
@@ -168,6 +168,11 @@ def _examine(number: int, raw: Raw, plan: Plan) -> None:
         raise BadPlan(f"the plan is not well formed: steps[{number}].edits: there are none")
     _fitting(read.before, f"steps[{number}].before")
     for place, edit in enumerate(read.edits):
+        if isinstance(edit, RemoveComments) and plan.kind != "undo":
+            raise BadPlan(
+                f"the plan is not well formed: steps[{number}].edits[{place}]: only an undo takes"
+                " comments away"
+            )
         if isinstance(edit, Restore):
             _fitting(edit.values, f"steps[{number}].edits[{place}].values")
 

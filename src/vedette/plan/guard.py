@@ -13,7 +13,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from vedette.errors import Asked, Refused
+from vedette.errors import Asked, BadPlan, Refused
 from vedette.model import Incident, Owner, Severity, Status, instant
 from vedette.plan.plan import Plan, Scope, Trip, Verdict
 
@@ -98,6 +98,20 @@ def allowances(text: str) -> Allowed:
         else:
             words.add(word)
     return Allowed(changes=changes, close=close, words=frozenset(words))
+
+
+def respelled(spelled: Mapping[str, str]) -> Allowed:
+    """
+    Return what a run's record says it was let past. A record is somebody's word: `BadPlan`
+    where it names what is no rail.
+    """
+    words = (word if much == "yes" else f"{word}={much}" for word, much in spelled.items())
+    try:
+        return allowances(",".join(words)) if spelled else Allowed()
+    except Asked as error:
+        raise BadPlan(
+            f"the run's record does not say what it was let past: {error.message}"
+        ) from error
 
 
 def strikes(

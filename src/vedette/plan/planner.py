@@ -14,6 +14,7 @@ from msgspec.structs import asdict, replace
 
 from vedette.errors import Asked
 from vedette.model import (
+    AddComment,
     Assign,
     Close,
     Edit,
@@ -27,6 +28,7 @@ from vedette.model import (
     changed,
     comments_of,
     edited,
+    parts,
     touched,
 )
 from vedette.model.change import values
@@ -96,6 +98,21 @@ def differing(plane: Plane, before: Incident, after: Incident) -> tuple[str, ...
     return tuple(name for name in names if not plane.same(name, old[name], new[name], before))
 
 
+def fitted(edits: tuple[Edit, ...], plane: Plane) -> tuple[Edit, ...]:
+    """Return the edits with every comment that is too long here in numbered parts."""
+    if not comments_of(edits):
+        return edits
+    return tuple(
+        part
+        for edit in edits
+        for part in (
+            [AddComment(message=said) for said in parts(edit.message, plane.comment_length)]
+            if isinstance(edit, AddComment)
+            else [edit]
+        )
+    )
+
+
 def check(edits: Iterable[Edit], plane: Plane, incident: Incident | None = None) -> None:
     """Raise `Asked`, naming plane and field, when the plane cannot do one of the edits."""
     for edit in edits:
@@ -120,6 +137,8 @@ def check(edits: Iterable[Edit], plane: Plane, incident: Incident | None = None)
                     f"the owner cannot be named on the {plane.name} plane",
                     hint=f"it names people and groups by {', '.join(plane.owners)}",
                 )
+            case AddComment(message=message):
+                _sayable(message, plane)
             case _:
                 pass
 
@@ -154,8 +173,9 @@ class _Book:
 
     def _plan(self, task: Task, place: str, incident: Incident) -> None:
         plane = self._planes[place]
-        edits = task.edits(incident, plane) if callable(task.edits) else task.edits
-        check(edits, plane, incident)
+        meant = task.edits(incident, plane) if callable(task.edits) else task.edits
+        check(meant, plane, incident)
+        edits = fitted(meant, plane)
         after = edited(incident, edits)
         fields = differing(plane, incident, after)
         self._remark_tags(edits, incident)
@@ -163,6 +183,9 @@ class _Book:
             return
         if is_hands_off(incident):
             self._left_out[HANDS_OFF] += 1
+            return
+        if len(comments_of(edits)) > plane.comments - (incident.comments or 0):
+            self._left_out[f"no room for comments ({plane.comments} is the most)"] += 1
             return
         try:
             raw = msgspec.json.encode(_step(task, place, incident, edits))
@@ -172,6 +195,7 @@ class _Book:
         self.steps.append(Raw(raw))
         self._struck.update((place, rail) for rail in strikes(incident, after, fields, self._me))
         self._remark(edits, plane, incident, after)
+        self._remark_length(meant, plane)
 
     def _remark_tags(self, edits: Iterable[Edit], incident: Incident) -> None:
         for edit in edits:
@@ -199,6 +223,12 @@ class _Book:
                 if back != edit.reason:
                     note = f"the reason {edit.reason} comes back from {plane.name} as {back}"
                     self._notes[note] += 1
+
+    def _remark_length(self, edits: Iterable[Edit], plane: Plane) -> None:
+        for message in comments_of(edits):
+            count = len(parts(message, plane.comment_length))
+            if count > 1:
+                self._notes[f"a comment is too long for one, and is written as {count}"] += 1
 
     def verdict(self, opens: Mapping[str, int] | None, notes: Iterable[str]) -> Verdict:
         struck, known = self._struck, self._open
@@ -238,6 +268,16 @@ def _known(what: str, word: str, words: tuple[str, ...], plane: Plane) -> None:
     meant = next((known for known in words if known.casefold() == word.casefold()), None)
     hint = f"did you mean {meant!r}?" if meant else f"one of: {', '.join(words)}"
     raise Asked(f"{word!r} is no {what} on the {plane.name} plane", hint=hint)
+
+
+def _sayable(message: str, plane: Plane) -> None:
+    count = len(parts(message, plane.comment_length))
+    if count > plane.comments:
+        raise Asked(
+            f"a comment of {len(message):,} characters would be {count:,} comments on the"
+            f" {plane.name} plane, and an incident has at most {plane.comments}",
+            hint="say where it can be read, and say it in short",
+        )
 
 
 def _closable(edit: Close, plane: Plane, incident: Incident | None) -> None:

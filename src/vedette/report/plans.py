@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from vedette.model import Incident, comments_of, edited, touched
+from vedette.model import Incident, comments_of, edited, touched, uncomments_of
 from vedette.model.change import FIELDS, changed, restored, values
 from vedette.plan.guard import Allowed, needed, refusals
 from vedette.plan.plan import Plan, Step, step
@@ -119,7 +119,8 @@ def _grouped(plan: Plan, limit: int | None) -> _Groups:
             group.shown.append(one)
         groups.places[one.place] += 1
         groups.fields.update(change.field for change in shift(one))
-        groups.fields["comment"] += bool(comments_of(one.edits))
+        said = comments_of(one.edits) or uncomments_of(one.edits)
+        groups.fields["comment"] += bool(said)
     return groups
 
 
@@ -153,6 +154,7 @@ def _incident(one: Step, kind: str) -> list[str]:
     if kind == "delete":
         return [*out, "      deleted, with its comments"]
     told = [(change.field, change.text) for change in shift(one)]
+    told += [("comment", f"- {short(said)}") for said in uncomments_of(one.edits).values()]
     told += [("comment", f"+ {short(said)}") for said in comments_of(one.edits)]
     pad = max((len(field) for field, _ in told), default=0)
     return out + [f"      {field:<{pad}}  {text}" for field, text in told]
@@ -221,6 +223,8 @@ def _bullet(one: Step, kind: str, *, titles: bool) -> list[str]:
     if kind == "delete":
         return [f"{head}: deleted"]
     told = [f"{change.field} {_spans(change, titles=titles)}" for change in shift(one)]
+    if uncomments_of(one.edits):
+        told.append(f"deletes {counted(len(uncomments_of(one.edits)), 'comment')}")
     told += ["comment"] if comments_of(one.edits) and not touched(one.edits) else []
     return [f"{head}: {', '.join(told)}" if told else head]
 

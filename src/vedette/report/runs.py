@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from vedette.errors import VedetteError
+from vedette.errors import Overtaken, VedetteError
 from vedette.model import Edit, Incident, edited
 from vedette.model.change import restored, values
 from vedette.plan.done import Done, DoneStep, Outcome
@@ -24,17 +24,19 @@ Failures = Mapping[str, VedetteError | str]
 
 _FIRST = 20
 _BLANK = Incident(key="", id="", plane="", severity="", status="")
-_CONFLICTS = {Outcome.CONFLICT}
-_FAILURES = {Outcome.FAILED, Outcome.REMAINING}
 
 
 class Summarised(Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One step in the JSON; `theirs` and `error` are there where they matter."""
+    """
+    One step in the JSON. Where somebody else wrote, `theirs` is what stands in the fields,
+    and `ours` what we meant to put there; `error` is there where it matters.
+    """
 
     key: str
     outcome: str
     edits: tuple[Edit, ...]
     theirs: dict[str, Any] = {}
+    ours: dict[str, Any] = {}
     error: str | None = None
 
 
@@ -131,15 +133,26 @@ def as_json(summary: Summary) -> str:
     return exact(summary, indent=2) + "\n"
 
 
-def exit_code(done: Done, failures: Failures | None = None) -> int:
+def exit_code(
+    done: Done, failures: Failures | None = None, stopped: VedetteError | None = None
+) -> int:
     """
     Return the verdict on a run: 5 where anything failed or is unfinished, else 4 where
-    somebody else wrote first, else 0. Skipped, already so and gone are done.
+    somebody else wrote first, else 0. Skipped, already so and gone are done. One that was
+    `stopped` by a conflict, as it was told to, is unfinished for that reason alone: 4.
     """
     outcomes = {step.outcome for step in done.steps}
-    if failures or outcomes & _FAILURES:
+    unfinished = Outcome.REMAINING in outcomes and not isinstance(stopped, Overtaken)
+    if failures or unfinished or Outcome.FAILED in outcomes:
         return 5
-    return 4 if outcomes & _CONFLICTS else 0
+    overtaken = isinstance(stopped, Overtaken) or any(map(_is_overtaken, done.steps))
+    return 4 if overtaken else 0
+
+
+def _is_overtaken(step: DoneStep) -> bool:
+    """Whether somebody's word stands in a field where ours was to be, and never was."""
+    left = step.outcome is Outcome.WRITTEN and any(name not in step.after for name in step.theirs)
+    return left or step.outcome is Outcome.CONFLICT
 
 
 def text(
@@ -163,6 +176,7 @@ def text(
     out += _grouped(done, Outcome.SKIPPED, "Skipped", "no longer matches", limit)
     out += _grouped(done, Outcome.GONE, "Gone", "deleted meanwhile", limit)
     out += _grouped(done, Outcome.FAILED, "Failed", "no reason was given", limit)
+    out += _but(done, limit)
     out += _given_up(failures or {})
     return "\n".join([*out, "", *_after(done, told, undone_by)]) + "\n"
 
@@ -197,6 +211,7 @@ def _summarised(step: DoneStep) -> Summarised:
         outcome=step.outcome.value,
         edits=step.edits,
         theirs=step.theirs,
+        ours=dict(_ours(step)) if step.theirs else {},
         error=step.error,
     )
 
@@ -285,6 +300,17 @@ def _grouped(
     done: Done, outcome: Outcome, head: str, otherwise: str, limit: int | None
 ) -> list[str]:
     found = [step for step in done.steps if step.outcome is outcome]
+    return _by_reason(found, head, otherwise, limit)
+
+
+def _but(done: Done, limit: int | None) -> list[str]:
+    """Tell of what was left out of steps that are done: a comment, mostly."""
+    done_so = (Outcome.WRITTEN, Outcome.ALREADY)
+    found = [step for step in done.steps if step.outcome in done_so and step.error]
+    return _by_reason(found, "Done but for one thing", "", limit)
+
+
+def _by_reason(found: list[DoneStep], head: str, otherwise: str, limit: int | None) -> list[str]:
     if not found:
         return []
     by: dict[str, list[str]] = {}
@@ -317,6 +343,9 @@ def _why(failure: VedetteError | str) -> str:
 
 def _after(done: Done, told: Summary, undone_by: str | None) -> list[str]:
     out = [_span(done)]
+    if done.allowed:
+        past = (rail if much == "yes" else f"{rail}={much}" for rail, much in done.allowed.items())
+        out.append(f"Let past rails: {line(', '.join(past))}")
     if told.run_file:
         out.append(f"Run file: {line(told.run_file)}")
     if undone_by is not None:

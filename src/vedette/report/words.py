@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from vedette.model import (
@@ -12,6 +13,7 @@ from vedette.model import (
     Close,
     Edit,
     Owner,
+    RemoveComments,
     RemoveTags,
     RenameTag,
     Restore,
@@ -29,11 +31,42 @@ from vedette.report.clean import exact, line
 NOTHING = "-"
 _OWNER = frozenset({"objectId", "upn"})
 _SHOWN = 80
+_SAME = 1.1
+"""What is nearer than this is one time to a person."""
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """Return `1 incident`, `4,000 incidents`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def lasting(seconds: float) -> str:
+    """Return `40 s`, `12 min`, `5 h 30 min`, `3 d 2 h`: as exactly as one wants to know."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    days, hours = divmod(round(minutes / 60), 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def between(earliest: float, latest: float, now: datetime) -> str:
+    """Return `in 65 min (08:20 UTC)`; where it is not known so well, from when to when."""
+    ends = [(lasting(seconds), _clock(now, seconds)) for seconds in (earliest, latest)]
+    (soon, soonest), (late, last) = ends
+    if latest <= earliest * _SAME or soon == late:
+        return f"in {late} ({last} UTC)"
+    return f"in {soon} to {late} ({soonest} to {last} UTC)"
+
+
+def _clock(now: datetime, seconds: float) -> str:
+    at = now + timedelta(seconds=seconds)
+    return f"{at:%H:%M}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
 
 
 def owner(value: Owner | Mapping[str, Any] | None) -> str:
@@ -117,6 +150,7 @@ _SAID: dict[type[Any], Callable[[Any], str]] = {
     SetSeverity: lambda edit: f"set severity {shown(edit.severity)}",
     Close: _closes,
     AddComment: lambda edit: f"comment: {short(edit.message)}",
+    RemoveComments: lambda edit: f"delete {counted(len(edit.comments), 'comment')}",
     SetTitle: lambda edit: f"set title: {short(edit.title)}",
     SetDescription: lambda edit: f"set description: {short(edit.description)}",
     SetSummary: lambda edit: f"set summary: {short(edit.summary)}",

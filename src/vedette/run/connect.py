@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vedette.errors import BadSettings, Strayed
+from vedette.run import folders
 from vedette.run.directory import directory
 from vedette.run.drive import Driver
 from vedette.run.link import Link
+from vedette.run.memory import NAME, Memory
 from vedette.run.people import Directory
 from vedette.run.places import places
 from vedette.run.profile import Profile, Selection, chosen
@@ -45,10 +47,11 @@ async def connect(
         await authorizer.close()
         raise
     sender = HttpSender(authorizer, ca=Path(profile.ca) if profile.ca else None)
-    driver = Driver(sender, waiting=waiting)
+    principal = known.name if known else "unknown"
+    driver = Driver(sender, waiting=waiting, memory=Memory(folders.state() / NAME, principal))
     return Link(
         profile,
-        principal=known.name if known else "unknown",
+        principal=principal,
         dialects=dialects,
         driver=driver,
         lookup=Directory(directory(driver, profile.graph)),

@@ -9,20 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from vedette.errors import Outage, SignIn, Unreachable
-from vedette.flow.pacer import Pacer
-from vedette.flow.talk import Ask, Heard, Lost, Talk, Tell
+from vedette.errors import Garbled, Outage, SignIn, Unreachable, VedetteError
+from vedette.flow.talk import Ask, Heard, Held, Lost, Talk, Tell
+from vedette.run.clock import Elapsed
+from vedette.run.gates import Gates
+from vedette.run.memory import Memory
+from vedette.run.ways import Passage, Rules, Turn, Wants, Way, give_back
 from vedette.wire.http import Call, Reply
 from vedette.wire.problems import problem, retry_after
 
 T = TypeVar("T")
 
+TURN: ContextVar[Turn | None] = ContextVar("turn", default=None)
+"""What was kept for the step that is being carried."""
+
 _PAUSES = (0.2, 1.0, 3.0)
-"""Seconds before a question is asked again after no answer, or a 5xx."""
+"""Seconds before a host is tried again after no answer, or a 5xx, at first."""
+_SILENT = (Unreachable, Garbled)
+"""No answer of the service came, or one that is none of its own."""
+_STALE = 10.0
+"""A write that waited longer than this is decided anew."""
+_BLANK = (b"<", b" ", b"\n", b"\r", b"\t", b"\xef")
 
 
 class Sender(Protocol):
@@ -40,7 +53,10 @@ Durable = Callable[[Tell], Awaitable[None]]
 
 
 class Driver:
-    """Carries conversations to one principal's services, each quota domain at its own pace."""
+    """
+    Carries conversations to one principal's services, each quota domain at its own pace. One
+    that is not `is_far` speaks to a service in its own process, which holds nobody back.
+    """
 
     def __init__(
         self,
@@ -48,25 +64,63 @@ class Driver:
         *,
         waiting: Callable[[str, float], None] | None = None,
         pauses: tuple[float, ...] = _PAUSES,
-        clock: Callable[[], float] = time.monotonic,
+        memory: Memory | None = None,
+        is_far: bool = True,
+        clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.sender = sender
-        self._clock = clock
+        self.is_far = is_far
+        self._clock = clock or Elapsed(wall=wall)
         self._sleep = sleep
+        self._wall = wall
         self._pauses = pauses
-        self._pacers: dict[tuple[str, str, str], Pacer] = {}
-        self._heard: dict[tuple[str, str, str], asyncio.Event] = {}
-        self._domains: dict[tuple[str, str], tuple[str, str, str]] = {}
-        self._waiting = waiting
+        self._memory = memory
+        # by name, so that a clock given later is everybody's
+        self.gates = Gates(
+            clock=lambda: self._clock(),  # noqa: PLW0108 - as above
+            sleep=lambda seconds: self._sleep(seconds),  # noqa: PLW0108 - as above
+            pauses=lambda: self._pauses,
+            waiting=waiting,
+            remembered=memory.load() if memory is not None else None,
+            wall=wall,
+        )
 
     @property
     def throttled(self) -> float:
-        """The seconds for which gates were closed, all domains together."""
-        return sum(pacer.throttled for pacer in self._pacers.values())
+        """The seconds for which something was held back by a service, or for its sake."""
+        return self.gates.throttled
+
+    def now(self) -> float:
+        """Return the seconds that passed, from wherever they are counted."""
+        return self._clock()
+
+    def obey(
+        self, rules: Rules, *, silent: Callable[[str, float, float], None] | None = None
+    ) -> None:
+        """
+        Go by these rules from now on. `silent` is told of a host that is out of reach, since
+        when (seconds since 1970), and in how many seconds it is tried again.
+        """
+        self.gates.obey(rules)
+        self.gates.silent = silent
+
+    @asynccontextmanager
+    async def turn(self, wants: Wants) -> AsyncIterator[None]:
+        """Wait until a step's write has found room, and keep it while the step is carried."""
+        turn = await self.gates.turn(wants)
+        before = TURN.set(turn)
+        try:
+            yield
+        finally:
+            TURN.reset(before)
+            turn.end()
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, and remember what was learned of the services' quotas."""
+        if self._memory is not None:
+            self._memory.keep(self.gates.learned())
         await self.sender.close()
 
     async def carry(self, talk: Talk[T], durable: Durable | None = None) -> T:
@@ -75,9 +129,7 @@ class Driver:
             say = next(talk)
             while True:
                 if isinstance(say, Tell):
-                    if durable is not None:
-                        await durable(say)
-                    answer: Heard = await self.tell(say)
+                    answer: Heard = await self.tell(say, durable)
                 else:
                     answer = await self.ask(say)
                 say = talk.send(answer)
@@ -86,52 +138,93 @@ class Driver:
             return result
 
     async def ask(self, question: Ask) -> Reply:
-        """Ask until there is an answer: nothing changes by asking again."""
-        for pause in (*self._pauses, None):
+        """
+        Ask until there is an answer: nothing changes by asking again. Raises why there is
+        none, at once where others are answered meanwhile, else when patience has ended.
+        """
+        way = self.gates.way(question.call)
+        tries, answers = 0, way.reach.answers
+        while True:
             try:
-                reply = await self._paced(question.call)
-            except Unreachable:
-                if pause is None:
-                    raise
+                reply = await self._paced(question.call, way, of=question.of)
+            except _SILENT as error:
+                fault: VedetteError = error
             else:
                 if reply.status < 500:
                     return reply
-                if pause is None:
-                    told = problem(reply, question.of)
-                    raise Outage(told.message, hint=told.hint)
-            await self._sleep(pause)
-        raise AssertionError
+                told = problem(reply, question.of)
+                fault = Outage(told.message, hint=told.hint)
+            tries += 1
+            if isinstance(fault, Garbled) and not way.reach.patience:
+                raise fault  # a person who asks wants to hear of the portal now
+            if tries > len(self._pauses) and (
+                way.reach.answers != answers or not way.reach.patience
+            ):
+                raise fault
 
-    async def tell(self, write: Tell) -> Heard:
-        """Write once. No reply, or a reply that says nothing, is `Lost`."""
-        try:
-            return await self._paced(write.call)
-        except Unreachable as error:
-            return Lost(why=error.message)
-
-    async def _paced(self, call: Call) -> Reply:
-        domain = self._domain(call)
-        pacer = self._pacers[domain]
+    async def tell(self, write: Tell, durable: Durable | None = None) -> Heard:
+        """
+        Write once, after its intent is durable. No reply, or one that is no answer of the
+        service, is `Lost`. `Held` says that nothing was written, and that it took long to get
+        so far: what the write stands on may have changed.
+        """
+        way, turn, began = self.gates.way(write.call), TURN.get(), self._clock()
         while True:
-            if pacer.closed:
-                await self._gate(domain, pacer)
+            passage = await self.gates.admit(way, turn, writes=True)
+            if write.fresh and self._clock() - began > _STALE:
+                self.gates.kept(passage, turn)
+                return Held()
             try:
-                reply = await self.sender.send(call)
-                if reply.status == 401:
-                    reply = await self._renewed(call, reply)
+                if durable is not None:
+                    await durable(write)
+                    durable = None
             except BaseException:
-                pacer.gave_up()
-                self._wake(domain)
+                give_back(passage)
                 raise
-            if reply.status not in (429, 503):
-                if pacer.closed:
-                    pacer.passed(self._clock())
-                    self._wake(domain)
+            try:
+                reply = await self._sent(write.call, way, passage, of=write.of)
+            except _SILENT as error:
+                return Lost(why=error.message)
+            if reply is not None:
                 return reply
-            pacer.refused(self._clock(), retry_after(reply, time.time()))
-            self._wake(domain)
-            if reply.status == 503:  # it may have been carried out: not ours to repeat
+
+    async def _paced(self, call: Call, way: Way, *, of: str) -> Reply:
+        turn = TURN.get()
+        while True:
+            passage = await self.gates.admit(way, turn, writes=False)
+            reply = await self._sent(call, way, passage, of=of)
+            if reply is not None:
                 return reply
+
+    async def _sent(self, call: Call, way: Way, passage: Passage, *, of: str) -> Reply | None:
+        """Send one call that was let through; return None where it was refused for now."""
+        gates = self.gates
+        try:
+            reply = await self.sender.send(call)
+            if reply.status == 401:
+                reply = await self._renewed(call, reply)
+            if is_page(reply):
+                raise Garbled(  # noqa: TRY301 - it is as good as no answer
+                    f"{of}: a web page answered ({reply.status}) instead of the service",
+                    hint="a proxy, or a network that wants you to sign in first",
+                )
+        except _SILENT as error:
+            gates.lost(passage, error)
+            raise
+        except BaseException:
+            gates.dropped(passage)
+            raise
+        status = reply.status
+        if status == 429 or (status == 503 and "retry-after" in reply.headers):
+            gates.refused(way, passage, reply, retry_after(reply, self._wall()))
+            # a 503 may have been carried out: not ours to repeat
+            return None if status == 429 else reply
+        if status >= 500:
+            told = problem(reply, of)
+            gates.failed(passage, Outage(told.message, hint=told.hint))
+        else:
+            gates.answered(way, passage, reply)
+        return reply
 
     async def _renewed(self, call: Call, reply: Reply) -> Reply:
         """Answer a 401 with a new token, once."""
@@ -145,36 +238,15 @@ class Driver:
             )
         return reply
 
-    async def _gate(self, domain: tuple[str, str, str], pacer: Pacer) -> None:
-        while True:
-            pause = pacer.wait(self._clock())
-            if pause == 0:
-                return
-            if pause is None:
-                await self._heard[domain].wait()
-                continue
-            if self._waiting is not None:
-                self._waiting(domain[0], pause)
-            await self._sleep(pause)
 
-    def _wake(self, domain: tuple[str, str, str]) -> None:
-        self._heard[domain].set()
-        self._heard[domain] = asyncio.Event()
-
-    def _domain(self, call: Call) -> tuple[str, str, str]:
-        """Return the call's quota domain: host, subscription or version, and kind."""
-        cut = call.url.find("/", call.url.find("/subscriptions/") + 15)
-        known = (call.url[:cut], call.kind)
-        domain = self._domains.get(known)
-        if domain is None:
-            parts = urlsplit(call.url)
-            steps = parts.path.lower().split("/")
-            place = steps[2] if steps[1:2] == ["subscriptions"] else steps[1]
-            domain = (parts.netloc, place, call.kind)
-            self._domains[known] = domain
-            self._pacers.setdefault(domain, Pacer())
-            self._heard.setdefault(domain, asyncio.Event())
-        return domain
+def is_page(reply: Reply) -> bool:
+    """Whether a web page came, or a way to one: a portal, a proxy, no service of ours."""
+    # https://www.rfc-editor.org/rfc/rfc6585#section-6
+    return (
+        300 <= reply.status < 400
+        or reply.status == 511
+        or (reply.body[:1] in _BLANK and reply.body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<")
+    )
 
 
 def challenge(reply: Reply) -> str | None:

@@ -63,7 +63,7 @@ async def edits(wanted: Wanted, link: Link) -> tuple[Edit, ...]:
         *await _owner(wanted, link),
         *_words(wanted, planes),
         *_texts(wanted),
-        *(AddComment(message=_said(text, planes)) for text in wanted.comment),
+        *(AddComment(message=_said(text)) for text in wanted.comment),
     )
 
 
@@ -165,10 +165,7 @@ def _spelled(at: datetime) -> str:
     return f"{whole}.{at.microsecond:06d}".rstrip("0") + "Z" if at.microsecond else f"{whole}Z"
 
 
-def _said(text: str, planes: list[Plane]) -> str:
+def _said(text: str) -> str:
     if not text.strip():
         raise Asked("a comment cannot be empty")
-    longest = min(plane.comment_length for plane in planes)
-    if len(text) > longest:
-        raise Asked(f"a comment of {len(text):,} characters is too long: {longest:,} is the most")
     return text

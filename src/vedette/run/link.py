@@ -16,6 +16,7 @@ from vedette.model import Owner
 from vedette.model.select import Bound
 from vedette.plan.plan import Scope
 from vedette.run.drive import Driver
+from vedette.run.observe import Observed, Observer
 from vedette.run.profile import Profile, chosen
 from vedette.run.references import Reference
 from vedette.wire.dialect import Dialect, Page, Said, Seen
@@ -46,6 +47,13 @@ class Link:
         self.driver = driver
         self.lookup = lookup
         self.people = people
+        self.observer = Observer()
+
+    def observed(self, observer: Observer) -> None:
+        """Let somebody be told of all that goes over this link from now on."""
+        self.observer = observer
+        if not observer.is_idle:
+            self.driver.sender = Observed(self.driver.sender, observer)
 
     @property
     def scope(self) -> Scope:

@@ -126,8 +126,21 @@ def _not_undone(journal: Journal, name: str) -> None:
         )
 
 
-def reversal(link: Link, done: Done, *, now: datetime, by: str) -> tuple[Plan, bytes]:
-    """Return the plan that takes a run back, and its file's bytes."""
+def reversal(
+    link: Link,
+    done: Done,
+    *,
+    now: datetime,
+    by: str,
+    unmark: bool = False,
+    uncomment: bool = False,
+) -> tuple[Plan, bytes]:
+    """
+    Return the plan that takes a run back, and its file's bytes. Raises `Asked` where it is to
+    `uncomment` and one of the run's places never lets go of a comment.
+    """
+    if uncomment:
+        _uncommenting(link, done)
     made = reverse(
         done,
         id=plan_name(now),
@@ -135,8 +148,22 @@ def reversal(link: Link, done: Done, *, now: datetime, by: str) -> tuple[Plan, b
         expires=stamp(now + LASTS),
         by=by,
         principal=link.principal,
+        unmark=unmark,
+        uncomment=uncomment,
     )
     return made, sealed(made)
+
+
+def _uncommenting(link: Link, done: Done) -> None:
+    places = link.reaching(done.scope)
+    for plane in {
+        one.place: places[one.place].plane for one in done.steps if one.comments
+    }.values():
+        if not plane.uncomments:
+            raise Asked(
+                f"no comment can be deleted on the {plane.name} plane",
+                hint="without --delete-comments one more is left, which retracts them",
+            )
 
 
 def recorded(name: str, journal: Journal) -> Done:
@@ -182,7 +209,7 @@ async def _sit(
 
 
 def _lean(one: DoneStep) -> DoneStep:
-    if one.number < _WHOLE or one.outcome not in _DONE:
+    if one.number < _WHOLE or one.outcome not in _DONE or one.theirs:
         return one
     return replace(one, edits=(), before={}, after={})
 
@@ -272,7 +299,8 @@ def _begun(journal: Journal, name: str) -> Begun:
     for entry in journal.unsettled(name):
         intent = msgspec.json.decode(entry.body, type=Intent)
         unsettled[entry.step] = (*unsettled.get(entry.step, ()), intent)
-    return Begun(ended=frozenset(ended), unsettled=unsettled, before=True)
+    before = journal.knows(journal.header(name).plan_digest, but=name)
+    return Begun(ended=frozenset(ended), unsettled=unsettled, before=before)
 
 
 def _narrowed(plan: Plan, data: bytes, places: tuple[str, ...], link: Link) -> tuple[Plan, bytes]:

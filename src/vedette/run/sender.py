@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from yarl import URL
 
 from vedette import __version__
 from vedette.errors import Unreachable
+from vedette.run.clock import request_id
 from vedette.run.trust import trust
 from vedette.wire.http import Call, Reply
 
@@ -45,10 +46,12 @@ class HttpSender:
         ca: Path | None = None,
         at_once: int = 256,
         timeout: float = 120.0,
+        ids: Callable[[], str] = request_id,
     ) -> None:
         self._authorizer = authorizer
         self._context = _trusting(ca)
         self._at_once = at_once
+        self._ids = ids
         self._timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=min(10.0, timeout))
         self._session: aiohttp.ClientSession | None = None
         self._proxies = getproxies()
@@ -62,7 +65,10 @@ class HttpSender:
             authorization = await self._authorizer.authorization(
                 call.url, fresh=fresh, claims=claims
             )
-        headers = dict(call.headers)
+        request = self._ids()
+        headers = {**dict(call.headers), "x-ms-client-request-id": request}
+        if "/subscriptions/" not in call.url:
+            headers["client-request-id"] = request  # as Graph calls it
         headers["Authorization"] = authorization
         if call.body is not None:
             headers["Content-Type"] = "application/json"
@@ -77,9 +83,12 @@ class HttpSender:
             )
             body = await response.read()  # to its end, which gives the connection back
             # aiohttp's own mapping is asked in any case, lower-case too
-            return Reply(status=response.status, headers=response.headers, body=body)
+            return Reply(
+                status=response.status, headers=response.headers, body=body, request=request
+            )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unreachable(_said(error, call), hint=_hint(error)) from error
+            unheard = Unreachable(_said(error, call), hint=_hint(error))
+            raise unheard.about(request) from error
 
     async def close(self) -> None:
         """Close the connections."""

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
-from vedette.flow.comment import comment, comment_id
+from vedette.flow.comment import comment, uncomment
 from vedette.flow.single import create, delete
 from vedette.flow.talk import Intent, Tell
 from vedette.flow.update import Again, Ended, OnConflict, Rails, Wish, update
-from vedette.model import Incident, comments_of, edited
+from vedette.model import Incident, edited
 from vedette.plan.plan import Plan, Step
 from vedette.run.ledger import Ledger
 from vedette.run.link import Link
+from vedette.run.remarks import Remarks, commented, removed, unsaid
 from vedette.wire.dialect import Dialect
 
 
@@ -27,16 +29,24 @@ def blank(one: Step) -> Incident:
 
 
 class How(Struct, frozen=True, kw_only=True):
-    """How a run goes: `at_once` conversations side by side."""
+    """
+    How a run goes: `at_once` conversations side by side in each quota domain, `max_rate` writes
+    a second at most there, `share` of a quota that others use too, no write after `until`, and
+    for `patience` seconds a host that is out of reach is tried.
+    """
 
     on_conflict: OnConflict = "skip"
     at_once: int = 64
+    max_rate: float | None = None
+    share: float = 0.7
+    until: datetime | None = None
+    patience: float = 1800.0
 
 
 class Begun(Struct, frozen=True, kw_only=True):
     """
     What a run already knows: steps that ended, writes without an end, and whether the plan
-    was applied before, by this run or another.
+    was applied before, by another run.
     """
 
     ended: frozenset[int] = frozenset()
@@ -72,23 +82,47 @@ class Steps:
         if self._plan.kind in ("create", "delete"):
             effects[0] = await self._single(number, one, dialect, tries)
             return
-        effects[0] = await self._write(number, one, dialect, tries)
-        if effects[0].outcome not in ("written", "already"):
-            return
-        begun = {intent.comment for intent in tries}
-        # an undo made anew says the same thing once
-        about = self._plan.source if self._plan.kind == "undo" else self._plan.id
-        for effect, message in enumerate(comments_of(one.edits), start=1):
-            name = comment_id(about, one.id, message, effect)
-            looks = self._begun.before or name in begun
-            talk = comment(dialect, one.id, message, name, effect=effect, tried=looks)
-            said = await self._driver.carry(talk, self._durable(number))
-            effects[effect] = Ended(
-                outcome="written" if said else "already", comments=(name,) if said else ()
+        said = Remarks(one, self._plan, tries)
+        effects[0] = await self._write(number, one, dialect, tries, said)
+        if effects[0].outcome in ("written", "already"):
+            await self._comments(number, one, dialect, said, effects)
+
+    async def _comments(
+        self, number: int, one: Step, dialect: Dialect, said: Remarks, effects: dict[int, Ended]
+    ) -> None:
+        """Take comments away, then leave new ones; where there is no room, say so."""
+        durable = self._durable(number)
+        for effect, name, message in said.gone:
+            away = uncomment(
+                dialect, one.id, message, name, effect=effect, tried=said.was_begun(name)
             )
+            effects[effect] = removed(name, await self._driver.carry(away, durable))
+        room = said.room
+        if room is not None and room.full is not None:
+            effects[1] = unsaid(room.full, effects)
+            return
+        for effect, name, message in said.new:
+            talk = comment(
+                dialect,
+                one.id,
+                message,
+                name,
+                effect=effect,
+                tried=said.was_begun(name),
+                looks=self._begun.before,
+                there=said.there(name, message, anew=not self._begun.before),
+            )
+            became = await self._driver.carry(talk, durable)
+            said.note(message, became)
+            effects[effect] = commented(name, became)
 
     async def _write(
-        self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
+        self,
+        number: int,
+        one: Step,
+        dialect: Dialect,
+        tries: tuple[Intent, ...],
+        said: Remarks,
     ) -> Ended:
         wish = Wish(
             id=one.id,
@@ -97,9 +131,10 @@ class Steps:
             before=one.before,
             version=one.etag or one.modified,
             on_conflict=self._how.on_conflict,
-            tried=tuple(intent for intent in tries if intent.comment is None),
+            tried=tuple(t for t in tries if t.comment is None and t.removes is None),
         )
-        talk = update(dialect, wish, self._asking.again(one), self._asking.rails(one))
+        again, rails = self._asking.again(one), self._asking.rails(one)
+        talk = update(dialect, wish, again, rails, said.roomed(dialect))
         return await self._driver.carry(talk, self._durable(number))
 
     async def _single(

@@ -8,19 +8,21 @@ after the commit of its intent. A reader sees what is committed.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 
 import msgspec
 
 from vedette.errors import Asked, Failed, Overtaken, Unknown
+from vedette.model import instant
 from vedette.plan.done import Done, DoneStep, Outcome
 from vedette.plan.plan import Plan
+from vedette.store.database import connected, told, writing
 from vedette.store.lock import Lock
 from vedette.store.records import (
     At,
@@ -36,15 +38,13 @@ from vedette.store.records import (
     root,
     stands,
 )
-from vedette.store.schema import migrate
 
 _HEADER = msgspec.json.Decoder(RunHeader)
 _TOTALS = msgspec.json.Decoder(Totals)
 _PLACE = attrgetter("place")
 _PLAN = msgspec.json.Decoder(Plan)
 _NOWHERE: At = (0, 0, 0)
-_WAIT = 10.0
-"""Seconds to wait for another process's commit, which takes milliseconds."""
+_EVERY = 1 << 62
 
 
 class _Open:
@@ -68,8 +68,8 @@ class Journal:
         self._path = path
         self._open: dict[str, _Open] = {}
         self._waiting: list[tuple[int, int, int, int, int, int, bytes, bytes]] = []
-        with self._told():
-            self._db = _connected(path)
+        with told(self._path):
+            self._db = connected(path)
 
     def close(self) -> None:
         """Close the file and let go of every run. What was not committed is not kept."""
@@ -89,15 +89,15 @@ class Journal:
         who = Sitting(at=header.started, host=header.host, pid=header.pid)
         lock = self._lock(header.run, who)
         try:
-            told = msgspec.json.encode(header)
+            spelled = msgspec.json.encode(header)
             packed = zlib.compress(plan, 1)
-            head = root(told, packed)
-            with self._told(), self._writing():
+            head = root(spelled, packed)
+            with told(self._path), writing(self._db):
                 self._alone(header.plan_digest)
                 cursor = self._db.execute(
                     "INSERT INTO runs (run, plan_digest, header, plan, head, length)"
                     " VALUES (?, ?, ?, ?, ?, 0)",
-                    (header.run, header.plan_digest, told, packed, head),
+                    (header.run, header.plan_digest, spelled, packed, head),
                 )
         except sqlite3.IntegrityError:
             lock.release()
@@ -114,7 +114,7 @@ class Journal:
         lock = self._lock(run, who)
         try:
             length = sum(1 for _ in self.entries(run))
-            with self._told():
+            with told(self._path):
                 number, head = self._db.execute(
                     "SELECT number, head FROM runs WHERE run = ?", (run,)
                 ).fetchone()
@@ -143,7 +143,7 @@ class Journal:
             for held in self._open.values()
             if held.number in touched
         ]
-        with self._told(), self._writing():
+        with told(self._path), writing(self._db):
             self._db.executemany("INSERT INTO entries VALUES (?,?,?,?,?,?,?,?)", self._waiting)
             self._db.executemany(
                 "UPDATE runs SET head = ?, length = ?, totals = ? WHERE number = ?", ends
@@ -152,9 +152,9 @@ class Journal:
 
     def end(self, run: str, totals: Totals) -> None:
         """Write down that this sitting of the run is over, finished or not, and let it go."""
-        told = msgspec.json.encode(totals)
-        self._append(run, Kind.ENDED, _NOWHERE, told)
-        self._open[run].totals = told
+        spelled = msgspec.json.encode(totals)
+        self._append(run, Kind.ENDED, _NOWHERE, spelled)
+        self._open[run].totals = spelled
         self.commit()
         self._open.pop(run).lock.release()
 
@@ -162,7 +162,7 @@ class Journal:
 
     def find(self, name: str) -> str:
         """Return the run that this id, unique beginning of an id, or `last` means."""
-        with self._told():
+        with told(self._path):
             if name == "last":
                 found = self._db.execute("SELECT run FROM runs ORDER BY number DESC LIMIT 1")
             else:
@@ -183,7 +183,7 @@ class Journal:
         Return the newest run of this plan, if it has something left to do. One that was taken
         back is over: going on with it would leave half of it.
         """
-        with self._told():
+        with told(self._path):
             row = self._db.execute(
                 "SELECT header, totals FROM runs WHERE plan_digest = ?"
                 " ORDER BY number DESC LIMIT 1",
@@ -195,32 +195,34 @@ class Journal:
 
     def undone(self, run: str) -> str | None:
         """Return the newest run that takes this one back, if there is one."""
-        with self._told():
+        with told(self._path):
             found = self._db.execute(
                 "SELECT header FROM runs WHERE number > (SELECT number FROM runs WHERE run = ?)"
                 " ORDER BY number DESC",
                 (run,),
             )
-            headers = (_HEADER.decode(told) for (told,) in found)
+            headers = (_HEADER.decode(header) for (header,) in found)
             return next((one.run for one in headers if one.undoes == run), None)
 
     def is_finished(self, run: str) -> bool:
         """Whether nothing of the run is left to do."""
-        with self._told():
+        with told(self._path):
             row = self._db.execute(
                 "SELECT header, totals FROM runs WHERE run = ?", (run,)
             ).fetchone()
             return row is not None and _ran(*row).is_finished
 
-    def knows(self, plan_digest: str) -> bool:
-        """Whether this plan was ever begun here."""
-        with self._told():
-            found = self._db.execute("SELECT 1 FROM runs WHERE plan_digest = ?", (plan_digest,))
+    def knows(self, plan_digest: str, *, but: str = "") -> bool:
+        """Whether this plan was ever begun here, by another run than `but`."""
+        with told(self._path):
+            found = self._db.execute(
+                "SELECT 1 FROM runs WHERE plan_digest = ? AND run <> ?", (plan_digest, but)
+            )
             return found.fetchone() is not None
 
     def runs(self, limit: int = 20) -> tuple[Ran, ...]:
         """Return the newest runs, newest first."""
-        with self._told():
+        with told(self._path):
             found = self._db.execute(
                 "SELECT header, totals FROM runs ORDER BY number DESC LIMIT ?", (limit,)
             )
@@ -228,7 +230,7 @@ class Journal:
 
     def header(self, run: str) -> RunHeader:
         """Return what the run is."""
-        with self._told():
+        with told(self._path):
             return _HEADER.decode(self._row(run)[1])
 
     def plan(self, run: str) -> bytes:
@@ -244,14 +246,14 @@ class Journal:
         """
         number, header, packed, head, length = self._row(run)
         chain, count = root(header, packed), 0
-        with self._told():
-            for place, kind, step, effect, attempt, body, told in self._db.execute(
+        with told(self._path):
+            for place, kind, step, effect, attempt, body, tied in self._db.execute(
                 "SELECT place, kind, step, effect, attempt, body, chain FROM entries"
                 " WHERE run = ? AND place < ? ORDER BY place",
                 (number, length),
             ):
                 chain = link(chain, kind, (step, effect, attempt), body)
-                if chain != told or place != count:
+                if chain != tied or place != count:
                     raise self._broken(run, count)
                 count += 1
                 yield Entry(place, Kind(kind), step, effect, attempt, body)
@@ -282,9 +284,9 @@ class Journal:
         Return the run as it went so far, without its steps: how its sittings ended. Whoever
         reads the steps follows the chain, which these ends are part of.
         """
-        number, told, _, _, length = self._row(run)
-        with self._told():
-            header = _HEADER.decode(told)
+        number, spelled, _, _, length = self._row(run)
+        with told(self._path):
+            header = _HEADER.decode(spelled)
             ends = [
                 (place, _TOTALS.decode(body))
                 for place, body in self._db.execute(
@@ -307,6 +309,50 @@ class Journal:
             throttled_seconds=held_back,
         )
 
+    # Forgetting.
+
+    def prune(self, before: datetime, *, unfinished: bool = False) -> tuple[Ran, ...]:
+        """
+        Forget the runs that began before this time, and return them, the oldest first. One
+        that is not finished stays unless it is meant too, as does one that somebody holds,
+        and one that took back a run which stays. What they took up on the disk is given back.
+        """
+        found = self.prunable(before, unfinished=unfinished)
+        gone = [ran for ran in found if self._forget(ran.header.run)]
+        if gone:
+            with suppress(sqlite3.Error):  # on a full disk the room is used again later
+                self._db.execute("VACUUM")
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return tuple(gone)
+
+    def prunable(self, before: datetime, *, unfinished: bool = False) -> tuple[Ran, ...]:
+        """Return the runs that `prune` would forget, but for those that somebody holds."""
+        found: list[Ran] = []
+        kept: set[str] = set()
+        for ran in reversed(self.runs(_EVERY)):
+            header = ran.header
+            old = instant(header.started) < before and (ran.is_finished or unfinished)
+            if old and header.undoes not in kept:
+                found.append(ran)
+            else:
+                kept.add(header.run)
+        return tuple(found)
+
+    def _forget(self, run: str) -> bool:
+        """Remove a run, unless somebody holds it."""
+        try:
+            lock = self._lock(run, Sitting(at="", host="", pid=0))
+        except Overtaken:
+            return False
+        try:
+            with told(self._path), writing(self._db):
+                number = "SELECT number FROM runs WHERE run = ?"
+                self._db.execute(f"DELETE FROM entries WHERE run = ({number})", (run,))  # noqa: S608 - no stranger's text
+                self._db.execute("DELETE FROM runs WHERE run = ?", (run,))
+        finally:
+            lock.release()
+        return True
+
     # Inside.
 
     def _append(self, run: str, kind: Kind, at: At, body: bytes) -> None:
@@ -327,7 +373,7 @@ class Journal:
         return Lock(self._path.parent / "locks", run, who, of=f"run {run}")
 
     def _row(self, run: str) -> tuple[int, bytes, bytes, bytes, int]:
-        with self._told():
+        with told(self._path):
             row = self._db.execute(
                 "SELECT number, header, plan, head, length FROM runs WHERE run = ?", (run,)
             ).fetchone()
@@ -344,48 +390,6 @@ class Journal:
             f"{self._path}: run {run} was altered or cut at entry {place}",
             hint="its run file, if there is one, may still be whole",
         )
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Say what a failing disk or a damaged file means."""
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise
-        except (sqlite3.Error, msgspec.MsgspecError, zlib.error, UnicodeDecodeError) as error:
-            raise Failed(
-                f"{self._path}: the journal cannot be used: {error}",
-                hint="nothing is sent without it; look at the disk, or move the file away",
-            ) from error
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    path.chmod(0o600)  # the write-ahead log and its index take their mode from this file
-    db = sqlite3.connect(path, isolation_level=None, timeout=_WAIT)
-    try:
-        # https://www.sqlite.org/pragma.html#pragma_synchronous: in WAL mode only FULL
-        # makes a commit survive a power cut.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "trusted_schema = OFF"):
-            db.execute(f"PRAGMA {pragma}")
-        migrate(db, str(path))
-    except BaseException:
-        db.close()
-        raise
-    return db
 
 
 def _ran(header: bytes, totals: bytes | None) -> Ran:

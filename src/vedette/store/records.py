@@ -107,15 +107,17 @@ class Became(Struct, frozen=True, kw_only=True):
     theirs: dict[str, Any] = {}
     etag: str | None = None
     comments: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
     error: str | None = None
 
 
 class Meant(Struct, frozen=True, kw_only=True):
-    """The body of an intent: the touched fields around the write, or the comment it adds."""
+    """The body of an intent: the touched fields around the write, or the comment it adds or removes."""
 
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     comment: str | None = None
+    removes: str | None = None
 
 
 _BECAME = msgspec.json.Decoder(Became)
@@ -187,10 +189,12 @@ def _told(of: Stand) -> dict[str, Any]:
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     comments: list[str] = []
+    removed: list[str] = []
     etag: str | None = None
     last: Became | None = None
     for last in map(_BECAME.decode, of.outcomes):
         comments += last.comments
+        removed += last.removed
         if last.outcome is Outcome.WRITTEN or last.after:
             # a step can fail after its first write: what that wrote was written
             before = {**last.before, **before}
@@ -200,6 +204,7 @@ def _told(of: Stand) -> dict[str, Any]:
         # how it ended is unknown: it may have landed, so whoever undoes must look
         before, after = {**meant.before, **before}, {**after, **meant.after}
         comments += [meant.comment] if meant.comment else []
+        removed += [meant.removes] if meant.removes else []
     return {
         "outcome": outcome(of),
         "before": before,
@@ -207,5 +212,6 @@ def _told(of: Stand) -> dict[str, Any]:
         "theirs": last.theirs if last else {},
         "etag": etag,
         "comments": tuple(dict.fromkeys(comments)),
+        "removed": tuple(dict.fromkeys(removed)),
         "error": last.error if last else None,
     }

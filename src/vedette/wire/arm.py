@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Raw, Struct
 
-from vedette.errors import Garbled
+from vedette.errors import Asked, Garbled
 from vedette.model import Incident, Plane
 from vedette.model.select import Bound
 from vedette.wire.dialect import Page, Place, Said, Seen, asked_for
@@ -180,6 +180,13 @@ class Arm:
     def read_comment(self, id: str, comment_id: str) -> Call | None:
         """Ask for one comment."""
         return Call(method="GET", url=self._at(id, "comments", comment_id), operation="comment")
+
+    def uncomment(self, id: str, comment_id: str) -> Call:
+        """Take a comment away, where the plane does that."""
+        if not self._plane.uncomments:
+            raise Asked(f"no comment can be deleted from {self._of} ({comment_id} on {id})")
+        url = self._at(id, "comments", comment_id)
+        return Call(method="DELETE", url=url, kind="delete", operation="comment")
 
     def comments(self, id: str) -> Call:
         """Ask for the comments."""

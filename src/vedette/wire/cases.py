@@ -38,7 +38,7 @@ from vedette.wire.bodies import (
 )
 from vedette.wire.bounds import narrow
 from vedette.wire.dialect import Place
-from vedette.wire.loose import count, moment, text, texts, word, words
+from vedette.wire.loose import bare, count, in_order, moment, text, texts, word, words
 
 API_VERSION = "2019-01-01-preview"
 
@@ -84,6 +84,8 @@ PLANE = Plane(
     severities=tuple(SEVERITIES),
     statuses=tuple(STATUSES),
     owners=tuple(_OWNER),
+    # As it was in the years of cases; 30,000 came about March 2022.
+    comment_length=3_000,
 )
 
 
@@ -225,8 +227,8 @@ def _spelled_owner(received: object, owner: Owner | None) -> dict[str, Any]:
 
 def _spelled_labels(received: object, before: tuple[str, ...], after: tuple[str, ...]) -> list[Any]:
     entries = received if isinstance(received, list) else []
-    kept = edited(entries, {*before} - {*after}, lambda e: e if isinstance(e, str) else None)
-    return [*kept, *(tag for tag in after if tag not in before)]
+    kept = edited(entries, {*before} - {*after}, bare)
+    return in_order([*kept, *(tag for tag in after if tag not in before)], bare, after)
 
 
 # ---- the service's side

@@ -24,7 +24,7 @@ from vedette.model import (
     Status,
 )
 from vedette.wire.dialect import Place
-from vedette.wire.loose import count, moment, text, texts, word, words
+from vedette.wire.loose import bare, count, in_order, moment, text, texts, word, words
 
 DEFENDER = "Microsoft XDR"
 REDIRECTED = "redirected"
@@ -251,7 +251,8 @@ def changes(received: Mapping[str, Any], before: Incident, after: Incident) -> d
         there, gone = received.get("customTags"), {*before.tags} - {*after.tags}
         entries = there if type(there) is list else ()
         kept = [entry for entry in entries if type(entry) is not str or entry not in gone]
-        spelled["customTags"] = [*kept, *(tag for tag in after.tags if tag not in before.tags)]
+        new = [tag for tag in after.tags if tag not in before.tags]
+        spelled["customTags"] = in_order([*kept, *new], bare, after.tags)
     for name, attribute in _UNWRITABLE.items():
         if getattr(after, attribute) != getattr(before, attribute):
             raise Asked(

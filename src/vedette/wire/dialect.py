@@ -115,6 +115,9 @@ class Dialect(Protocol):
     def read_comment(self, id: str, comment_id: str) -> Call | None:
         """Ask for one comment by id; None where the plane has no such thing (Graph)."""
 
+    def uncomment(self, id: str, comment_id: str) -> Call:
+        """Take a comment away; only where the plane `uncomments`, else `Asked`."""
+
     def comments(self, id: str) -> Call:
         """Ask for the comments."""
 

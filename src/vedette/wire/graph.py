@@ -148,6 +148,10 @@ class Graph:
         """There is no such thing here."""
         return None
 
+    def uncomment(self, id: str, comment_id: str) -> Call:
+        """Refuse: nothing removes a comment from Defender."""
+        raise Asked(f"a comment in Defender cannot be deleted ({comment_id} on {id})")
+
     def comments(self, id: str) -> Call:
         """Ask for the comments; they come with the incident, and have no list of their own."""
         return self.read(id)

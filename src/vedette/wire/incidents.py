@@ -61,7 +61,8 @@ class Incidents(Arm):
     ) -> None:
         super().__init__(
             place,
-            PLANE,
+            # Versions before 2021 have no DELETE of a comment.
+            replace(PLANE, uncomments=False) if api_version[:4] < "2021" else PLANE,
             "incidents",
             api_version=api_version,
             decode=decode,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Any
 
 from vedette.model import Moment
 
@@ -18,6 +20,11 @@ def text(value: object) -> str | None:
 def texts(value: object) -> tuple[str, ...]:
     """Return the texts in a list, in order, each once."""
     return tuple(dict.fromkeys(v for v in value if type(v) is str)) if type(value) is list else ()
+
+
+def bare(value: object) -> str | None:
+    """Return the value if it is a text and nothing else."""
+    return value if type(value) is str else None
 
 
 def count(value: object) -> int | None:
@@ -45,3 +52,13 @@ def words(pairs: Mapping[str, str]) -> dict[str, str]:
 def moment(value: object) -> Moment | None:
     """Return a time as it is spelled, if it is spelled at all."""
     return Moment(value) if type(value) is str else None
+
+
+def in_order(
+    entries: Iterable[Any], name: Callable[[Any], str | None], order: Iterable[str]
+) -> list[Any]:
+    """Return the entries with those that `order` names in its order; others stay in place."""
+    ranks = {named: rank for rank, named in enumerate(order)}
+    ranked = [(ranks.get(name(entry) or "", -1), entry) for entry in entries]
+    known = iter(sorted((rank for rank in ranked if rank[0] >= 0), key=itemgetter(0)))
+    return [next(known)[1] if rank >= 0 else entry for rank, entry in ranked]

@@ -159,6 +159,10 @@ def problem(reply: Reply, of: str) -> VedetteError:
     Return what this reply, which is no success, means: `of` says what was asked. Text of the
     service is shortened and cleaned of control characters.
     """
+    return _meaning(reply, of).about(reply.request)
+
+
+def _meaning(reply: Reply, of: str) -> VedetteError:
     if reply.status < 400:
         return Garbled(
             f"{of}: answered {reply.status} where the service answers otherwise",

@@ -24,7 +24,7 @@ from vedette.model import (
 )
 from vedette.wire.arm import WRITABLE, edited
 from vedette.wire.dialect import Place
-from vedette.wire.loose import count, moment, text, texts, word, words
+from vedette.wire.loose import count, in_order, moment, text, texts, word, words
 
 SENTINEL = "Azure Sentinel"
 DEFENDER = "Microsoft XDR"
@@ -88,6 +88,7 @@ PLANE = Plane(
     # https://learn.microsoft.com/azure/sentinel/microsoft-365-defender-sentinel-integration:
     # Defender has no counterpart of incorrect alert logic, so it comes back as inaccurate data.
     mirrored={"reason": {Reason.INCORRECT_ALERT_LOGIC.value: Reason.INACCURATE_DATA.value}},
+    uncomments=True,
 )
 
 
@@ -255,15 +256,12 @@ def _spelled_owner(received: object, owner: Owner | None) -> dict[str, Any]:
 
 def _spelled_labels(received: object, before: tuple[str, ...], after: tuple[str, ...]) -> list[Any]:
     entries = received if isinstance(received, list) else []
-    kept = edited(
-        entries,
-        {*before} - {*after},
-        # The service's own labels are nobody's to remove.
-        lambda entry: (
-            None
-            if isinstance(entry, dict) and entry.get("labelType") == "AutoAssigned"
-            else _label(entry)
-        ),
-    )
-    new = (tag for tag in after if tag not in before)
-    return [*kept, *({"labelName": tag, "labelType": "User"} for tag in new)]
+    kept = edited(entries, {*before} - {*after}, _own_label)
+    new = ({"labelName": tag, "labelType": "User"} for tag in after if tag not in before)
+    return in_order([*kept, *new], _own_label, after)
+
+
+def _own_label(entry: object) -> str | None:
+    """Return a label that is people's; the service's own are nobody's to remove or to move."""
+    is_theirs = isinstance(entry, dict) and entry.get("labelType") == "AutoAssigned"
+    return None if is_theirs else _label(entry)
