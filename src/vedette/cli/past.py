@@ -141,7 +141,7 @@ def _kind(kept: Journal, ran: Ran) -> str:
     if header.undoes is not None:
         return "undo"
     if header.kind == "apply" and header.planned == 1:
-        (raw,) = opened(kept.plan(header.run)).steps
+        (raw,) = kept.planned(header.run).steps
         if all(isinstance(edit, AddComment) for edit in step(raw).edits):
             return "comment"
     return header.kind

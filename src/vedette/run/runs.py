@@ -110,7 +110,7 @@ async def resume(
         done = journal.read(name)
         return Finished(done=done, failures={}, stopped=None, run_file=None, resumed=False)
     _not_undone(journal, name)
-    plan = opened(journal.plan(name))
+    plan = journal.planned(name)
     check_run(replace(plan, expires="9999-01-01T00:00:00Z"), now=now, here=link.scope)
     journal.resume(name, Sitting(at=stamp(now), host=socket.gethostname(), pid=os.getpid()))
     run = _run(journal.header(name), plan, link, journal, how, _begun(journal, name), watch)
