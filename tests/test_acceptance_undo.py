@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from tempfile import TemporaryDirectory
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from acceptance import DIALECTS, EVERYTHING, NOW, Desk, hurried, outcomes, profile, run, steps
+from acceptance import DIALECTS, NOW, Desk, hurried, outcomes, profile, run
 from vedette.embedded import local
 from vedette.kql import condition
 from vedette.model import (
     AddComment,
     AddTags,
     Assign,
-    Moment,
     Owner,
     RemoveTags,
     RenameTag,
@@ -30,19 +29,16 @@ from vedette.model import (
     SetTitle,
     Unassign,
 )
-from vedette.plan.guard import Allowed
 from vedette.run.propose import Selection, propose
-from vedette.run.runs import apply, reversal
-from vedette.run.steps import How
 
 WAYS = (*DIALECTS, "patch")
 """The three dialects, and Sentinel's written by PATCH."""
 
 
-def desk_of(way: str, folder: Path) -> Desk:
+def desk_of(way: str, folder: Path, *, sample: int = 40) -> Desk:
     told = profile("sentinel" if way == "patch" else way)
     told = replace(told, update="patch") if way == "patch" else told
-    link = local(told, folder / "world.db", sample=40, seed=7, now=lambda: NOW)
+    link = local(told, folder / "world.db", sample=sample, seed=7, now=lambda: NOW)
     return Desk(hurried(link), folder)
 
 
@@ -98,7 +94,7 @@ def edits(plane):
 @contextmanager
 def desks(way):
     with TemporaryDirectory() as folder:
-        desk = desk_of(way, Path(folder))
+        desk = desk_of(way, Path(folder), sample=12)
         try:
             yield desk
         finally:
@@ -111,7 +107,7 @@ def test_whatever_was_asked_for_is_taken_back_and_done_again(way):
     with desks(way) as desk:
         plane = next(iter(desk.link.dialects.values())).plane
 
-        @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
         @given(edits(plane))
         def law(asked):
             run(there_and_back(desk, asked))
