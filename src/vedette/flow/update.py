@@ -31,6 +31,7 @@ Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 _ATTEMPTS = 5
 _STALE = frozenset({409, 412})
 _DONE = frozenset({200, 201})
+_MADE = 201
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -161,6 +162,8 @@ class _Asked:
         """Return how it ended, or None where the incident has to be looked at again."""
         if isinstance(answer, Reply):
             if answer.status in _DONE and self._dialect.version(answer) is not None:
+                if answer.status == _MADE and self._is_another(answer):
+                    return self._failed("it was deleted meanwhile, and our write made it anew")
                 return self._written(made, answer)
             if answer.status == 404:
                 return Ended(outcome="gone")
@@ -181,6 +184,11 @@ class _Asked:
         """Return a failure that tells of the last try too: it may have landed after all."""
         tried = self._tried[-1] if self._tried else Intent()
         return Ended(outcome="failed", before=tried.before, after=tried.after, error=why)
+
+    def _is_another(self, reply: Reply) -> bool:
+        """Whether a PUT found nothing under this id any more, and so made something."""
+        made = self._dialect.seen(reply, self._wish.id).incident
+        return made.number != self.seen.incident.number
 
     def _read(self) -> Talk[Seen | None]:
         wish = self._wish
