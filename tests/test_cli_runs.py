@@ -244,3 +244,59 @@ def entries(journal) -> int:
         except sqlite3.OperationalError:
             return 0
     return count
+
+
+def test_a_mark_stays_unless_it_is_asked_away(vedette):
+    before = everything(vedette)
+    run = changed(vedette, "--add-tag", "vedette/scanner", "--add-tag", "seen")["run"]
+    assert vedette("undo", run).code == 0
+    left = {tag for one in everything(vedette).values() for tag in one["tags"]}
+    assert "vedette/scanner" in left
+    assert "seen" not in left
+    assert vedette("undo", run, "--unmark").code == 0
+    assert everything(vedette) == before
+
+
+def test_an_undo_passes_what_its_run_passed_and_says_so(vedette):
+    """It closes what is High and owned by somebody, and opens it again, without a word more."""
+    before = everything(vedette)
+    where = ("--where", 'Severity == "High" and Status != "Closed"', "--close", "fp:data")
+    allow = ("--allow", "close=100%,high,owned", "--yes", "--json")
+    assert vedette("update", *where, *allow).code == 0
+    ended = vedette("undo", "last", "--json")
+    assert ended.code == 0, ended.err
+    assert everything(vedette) == before
+    assert "Let past rails: close=100%, high, owned" in vedette("show-run", "last").out
+
+
+def test_comments_are_deleted_only_where_that_is_asked_and_can_be(vedette):
+    key = changed(vedette, "--add-tag", "seen", "--comment", "Taken over.")["steps"][0]["key"]
+    planned = vedette("undo", "last", "--plan", "--delete-comments")
+    assert "comment  - Taken over." in planned.out
+    assert "deleted for good" in planned.out
+    count = vedette("show", key, "--json").json["comments"]
+    assert vedette("undo", "last", "--delete-comments").code == 0
+    assert vedette("show", key, "--json").json["comments"] == count - 1
+    (some,) = vedette("--dialect", "graph", "list", "--top", "1", "--json").json
+    assert vedette("--dialect", "graph", "comment", some["key"], "Taken over.").code == 0
+    refused = vedette("--dialect", "graph", "undo", "last", "--delete-comments", "--json")
+    assert refused.code == 2
+    assert "no comment can be deleted on the defender plane" in refused.error["message"]
+    assert "retracts" in refused.error["hint"]
+
+
+def test_a_run_told_to_stop_at_a_conflict_ends_with_4_and_goes_on(vedette):
+    plan = ("plan", "--where", WHERE, "--owner", LINDA, "-o", "plan.json", "--json")
+    keys = [one["key"] for one in vedette(*plan).json["steps"]]
+    for key in keys[2:]:
+        assert vedette("update", key, "--owner", AMIR, "--yes").code == 0
+    words = ("apply", "plan.json", "--on-conflict", "stop", "--allow", "owned", "--json")
+    ended = vedette(*words)
+    assert ended.code == 4
+    told = ended.json
+    assert told["conflicts"] >= 1
+    names = ("written", "already", "skipped", "conflicts", "gone", "failed", "remaining")
+    assert told["planned"] == sum(told[name] for name in names) == len(keys)
+    ended = vedette("resume", told["run"], "--json")
+    assert (ended.code, ended.json["remaining"]) == (4, 0)
+    assert ended.json["conflicts"] == len(keys) - 2

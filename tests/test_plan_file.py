@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from planned import ADA, incident, planned
 from test_report_clean import HOSTILE, steers
 from vedette.errors import BadPlan
-from vedette.model import AddComment, AddTags, Assign, Close, SetTitle
+from vedette.model import AddComment, AddTags, Assign, Close, RemoveComments, SetTitle
 from vedette.plan.file import digest, opened, sealed
 from vedette.plan.plan import step
 
@@ -204,3 +204,10 @@ def test_damage_is_refused_and_never_an_error_of_ours(junk, place):
 
 def test_steps_stay_undecoded():
     assert all(isinstance(raw, msgspec.Raw) for raw in opened(FILE).steps)
+
+
+def test_only_an_undo_takes_comments_away():
+    """A plan of conditions has no business with other people's comments."""
+    edits = (AddTags(tags=("a",)), RemoveComments(comments={"c": "x"}))
+    with pytest.raises(BadPlan, match=r"steps\[0\].edits\[1\]: only an undo takes comments away"):
+        opened(sealed(planned(incident(1), edits=edits)))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from planned import ADA, BEN, SCOPE, incident, planned
-from vedette.errors import Asked, Refused
+from vedette.errors import Asked, BadPlan, Refused
 from vedette.model import AddComment, AddTags, Assign, Close, Owner, SetStatus
 from vedette.plan.guard import (
     RAILS,
@@ -18,6 +18,7 @@ from vedette.plan.guard import (
     needed,
     obey,
     refusals,
+    respelled,
     verdict,
 )
 
@@ -236,3 +237,18 @@ def test_a_profile_may_have_another_name_reach_further_and_spell_ids_otherwise()
         workspaces=(*(one.upper() for one in SCOPE.workspaces), "/more"),
     )
     assert check_run(planned(incident(1), edits=TAG), now=NOW, here=here) is None
+
+
+@pytest.mark.parametrize("text", ["changes=4000,close=85%,high,owned,reopen", "merged", "close=0%"])
+def test_what_a_run_was_let_past_is_read_back_from_its_record(text):
+    assert respelled(allowances(text).spelled()) == allowances(text)
+
+
+def test_a_run_that_was_let_past_nothing_is_let_past_nothing():
+    assert respelled({}) == Allowed()
+
+
+@pytest.mark.parametrize("record", [{"everything": "yes"}, {"changes": "many"}, {"high": "no"}])
+def test_a_record_that_names_no_rail_is_refused(record):
+    with pytest.raises(BadPlan, match="what it was let past"):
+        respelled(record)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from planned import ADA, BEN, PLANES, SENTINEL, incident, planned
 from vedette.errors import Asked
@@ -19,6 +20,7 @@ from vedette.model import (
     SetSummary,
     SetTitle,
     Unassign,
+    comments_of,
     edited,
 )
 from vedette.plan.file import digest
@@ -254,3 +256,35 @@ def test_every_place_has_its_plane():
     assert {one.plane for one in steps(planned(incident(1), edits=(AddTags(tags=("a",)),)))} == {
         PLANES["soc-eu"].name
     }
+
+
+def test_a_comment_too_long_for_its_plane_is_planned_in_parts_and_that_is_told():
+    limits = PLANES | {"soc-us": replace(PLANES["soc-us"], comment_length=40)}
+    edits = (
+        AddTags(tags=("a",)),
+        AddComment(message="One line.\n" * 8),
+        AddComment(message="Two."),
+    )
+    plan = planned(incident(1), incident(2, "soc-us"), edits=edits, planes=limits)
+    whole, cut = steps(plan)
+    assert whole.edits == edits
+    said = comments_of(cut.edits)
+    assert [part[:6] for part in said] == ["(1/3) ", "(2/3) ", "(3/3) ", "Two."]
+    assert "".join(part[6:] for part in said[:3]) == "One line.\n" * 8
+    assert plan.verdict.notes == ("1 incident: a comment is too long for one, and is written as 3",)
+
+
+def test_a_comment_that_no_incident_has_room_for_is_refused_with_its_size():
+    few = PLANES | {"soc-eu": replace(PLANES["soc-eu"], comment_length=20, comments=5)}
+    with pytest.raises(Asked, match="of 90 characters would be 7 comments on the sentinel plane"):
+        planned(incident(1), edits=(AddComment(message="a" * 90),), planes=few, named=True)
+
+
+@pytest.mark.parametrize(("there", "planned_"), [(98, 1), (99, 0), (100, 0), (None, 1)])
+def test_an_incident_without_room_for_the_comments_is_left_out_and_counted(there, planned_):
+    edits = (AddTags(tags=("a",)), AddComment(message="One."), AddComment(message="Two."))
+    plan = planned(incident(1, comments=there), edits=edits)
+    assert len(plan.steps) == planned_
+    full = {"no room for comments (100 is the most)": 1}
+    assert plan.verdict.left_out == ({} if planned_ else full)
+    assert len(planned(incident(1, comments=there), edits=edits[:1]).steps) == 1

@@ -3,11 +3,21 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from planned import ADA, BEN, SENTINEL, done, done_step, incident, planned
 from test_plan_planner import EDIT, INCIDENTS
 from vedette.errors import Refused
-from vedette.model import AddComment, AddTags, RemoveTags, Restore, changed, edited
+from vedette.model import (
+    AddComment,
+    AddTags,
+    RemoveComments,
+    RemoveTags,
+    Restore,
+    changed,
+    comment_id,
+    edited,
+)
 from vedette.model.change import values
 from vedette.plan.again import again, held
 from vedette.plan.done import Outcome
@@ -186,3 +196,53 @@ def test_an_undo_is_a_plan_like_any_other_held_by_no_rail():
     plan = undo(written({"status": "New"}, {"status": "Closed"}))
     assert (plan.kind, plan.source, plan.verdict.trips) == ("undo", "undo r-1122-0716-x7q", ())
     assert opened(sealed(plan)).digest == plan.digest
+
+
+SAID = (AddComment(message="One."), AddComment(message="Two."))
+
+
+def commented(*parts, **more):
+    """A run that left these of its comments."""
+    ids = [comment_id("p-1122-0715-k3f", "soc-eu-1", SAID[n - 1].message, n) for n in parts]
+    return done(done_step(1, Outcome.WRITTEN, SAID, comments=tuple(ids), **more)), ids
+
+
+def test_a_comment_is_deleted_where_that_is_asked_by_its_id_and_words():
+    run, (two,) = commented(2)
+    plan = undo(run, uncomment=True)
+    assert only(plan).edits == (RemoveComments(comments={two: "Two."}),)
+    assert plan.verdict.notes == (
+        "1 comment is deleted for good, which takes the role Microsoft Sentinel Contributor",
+    )
+    assert opened(sealed(plan)).digest == plan.digest
+
+
+def test_a_comment_of_which_it_is_not_known_what_it_said_is_retracted():
+    run, (one,) = commented(1)
+    odd = done(replace(run.steps[0], comments=(one, "another")))
+    removes, retracts = only(undo(odd, uncomment=True)).edits
+    assert removes == RemoveComments(comments={one: "One."})
+    assert retracts.message.startswith("The run r-1122-0716-x7q was undone")
+
+
+def test_deleted_comments_are_said_again_by_undoing_that():
+    """Only those that the undo really deleted, and under new ids."""
+    gone = RemoveComments(comments={"c1": "One.", "c2": "Two."})
+    run = done(done_step(1, Outcome.WRITTEN, (gone,), removed=("c2",)), kind="undo")
+    assert only(undo(run)).edits == (AddComment(message="Two."),)
+    assert only(undo(run, uncomment=True)).edits == (AddComment(message="Two."),)
+
+
+def test_what_an_undo_said_can_be_deleted_too():
+    """Its comments are named after the run it took back, which its steps tell."""
+    said = AddComment(message="The run r was undone; what it said here is retracted.")
+    name = comment_id("undo r", "soc-eu-1", said.message, 1)
+    one = done_step(1, Outcome.WRITTEN, (said,), comments=(name,), because="undo r")
+    back = only(undo(done(one, kind="undo"), uncomment=True))
+    assert back.edits == (RemoveComments(comments={name: said.message}),)
+
+
+def test_tags_come_back_in_their_order():
+    back = only(undo(written({"tags": ["a", "b", "c"]}, {"tags": ["a", "x", "c"]})))
+    assert edited(incident(1, tags=("a", "x", "c")), back.edits).tags == ("a", "b", "c")
+    assert edited(incident(1, tags=("n", "a", "c", "x")), back.edits).tags == ("n", "a", "b", "c")

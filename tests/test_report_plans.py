@@ -3,14 +3,16 @@ from __future__ import annotations
 import json
 import re
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 from msgspec.structs import replace
 
 from planned import ADA, BEN, done, done_step, incident, planned
 from test_plan_planner import EDIT, INCIDENTS
 from test_report_clean import HOSTILE, steers
-from vedette.model import AddComment, AddTags, Assign, Close, RemoveTags, SetTitle
+from vedette.model import AddComment, AddTags, Assign, Close, RemoveComments, RemoveTags, SetTitle
 from vedette.plan.done import Outcome
 from vedette.plan.guard import allowances
 from vedette.plan.plan import Trip, Verdict, step
@@ -220,3 +222,12 @@ def test_a_condition_cannot_leave_its_fence(evil):
 def test_every_step_shows_some_change(incidents, edits):
     for raw in planned(*incidents, edits=edits).steps:
         assert shift(step(raw))
+
+
+def test_comments_to_be_deleted_are_shown_with_what_they_say():
+    one = step(planned(incident(1), edits=(AddComment(message="x"),), named=True).steps[0])
+    gone = replace(one, edits=(RemoveComments(comments={"c1": "Seen by \x1b[1mus."}),))
+    plan = replace(planned(incident(1), named=True), steps=[Raw(msgspec.json.encode(gone))])
+    assert "      comment  - Seen by ␛[1mus.\n" in text(plan)
+    assert "deletes 1 comment" in markdown(plan)
+    assert "Seen by" not in markdown(plan)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from planned import ADA, BEN, done, done_step, incident
 from test_report_clean import HOSTILE, steers
-from vedette.errors import Denied
-from vedette.model import AddTags, Assign, SetSeverity
+from vedette.errors import Denied, Overtaken
+from vedette.model import AddTags, Assign, SetSeverity, SetTitle
 from vedette.model.change import values
 from vedette.plan.done import Outcome
 from vedette.report.runs import STEPS, Line, as_json, exit_code, listed, summary, text
@@ -237,3 +237,52 @@ def test_no_text_in_a_run_harms_its_reader(evil):
     told.append(listed([in_a_line(run=evil, principal=evil)]))
     told.append(as_json(summary(run)))
     assert not [one for report in told for one in report if steers(one) and one != "\n"]
+
+
+def test_a_conflict_is_told_with_both_values_and_harms_nobody():
+    """In text and in JSON, what stands there and what we meant to put there."""
+    evil = "\x1b[2J\u202egnihs"
+    step = done_step(
+        1,
+        Outcome.CONFLICT,
+        (SetTitle(title="Phishing"), Assign(owner=ADA)),
+        theirs={"title": evil, "owner": BENS["owner"]},
+    )
+    told = text(done(step))
+    assert "    title: theirs ␛[2J⟦U+202E⟧gnihs, ours Phishing\n" in told
+    assert "    owner: theirs ben@contoso.example, ours ada@contoso.example\n" in told
+    printed = as_json(summary(done(step)))
+    assert not any(steers(one) for one in printed if one != "\n")
+    (one,) = json.loads(printed)["steps"]
+    assert one["theirs"] == {"title": evil, "owner": BENS["owner"]}
+    assert one["ours"]["title"] == "Phishing"
+    assert one["ours"]["owner"]["upn"] == "ada@contoso.example"
+
+
+def test_what_a_run_was_let_past_is_told():
+    told = text(done(done_step(1, Outcome.WRITTEN), allowed={"changes": "4000", "high": "yes"}))
+    assert "Let past rails: changes=4000, high\n" in told
+    assert "rails" not in text(done(done_step(1, Outcome.WRITTEN)))
+
+
+def test_what_was_left_out_of_a_step_that_is_done_is_told():
+    told = text(done(done_step(1, Outcome.WRITTEN, error="not commented: it has 100 comments")))
+    assert "Done but for one thing 1:\n  not commented: it has 100 comments\n" in told
+
+
+def test_a_run_stopped_by_a_conflict_as_told_ends_with_that():
+    """The rest is left undone because it was asked for, not because anything failed."""
+    conflict, left = done_step(1, Outcome.CONFLICT), done_step(2, Outcome.REMAINING)
+    stop = Overtaken("soc-eu#1 was changed by somebody else")
+    assert exit_code(done(conflict, left)) == 5
+    assert exit_code(done(conflict, left), stopped=stop) == 4
+    assert exit_code(done(conflict, left, done_step(3, Outcome.FAILED)), stopped=stop) == 5
+    assert exit_code(done(conflict, left), {"soc-us": "403"}, stop) == 5
+
+
+def test_an_undo_that_left_a_field_to_somebody_is_no_success():
+    """What was written and then changed is; what was never written is not."""
+    one = done_step(1, Outcome.WRITTEN, after={"severity": "Low"}, theirs={"owner": None})
+    since = done_step(1, Outcome.WRITTEN, after={"severity": "Low"}, theirs={"severity": "High"})
+    assert exit_code(done(one)) == 4
+    assert exit_code(done(since)) == 0

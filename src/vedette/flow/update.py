@@ -34,6 +34,7 @@ _STALE = frozenset({409, 412})
 _DONE = frozenset({200, 201})
 _DECISION = frozenset({"status", "classification", "reason", "determination", "note"})
 """One decision in several fields: what others decided in the same word is not ours."""
+_MADE = 201
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -170,7 +171,8 @@ class _Asked:
         if isinstance(answer, Reply):
             if answer.status in _DONE and self._dialect.version(answer) is not None:
                 ended = self._written(made, answer)
-                return ended if answer.status != 201 else _remade(ended)
+                is_remade = answer.status == _MADE and self._is_another(answer)
+                return _remade(ended) if is_remade else ended
             if answer.status == 404:
                 return Ended(outcome="gone")
             if answer.status in _STALE:
@@ -192,6 +194,11 @@ class _Asked:
         """Return a failure that tells of the last try too: it may have landed after all."""
         tried = self._tried[-1] if self._tried else Intent()
         return Ended(outcome="failed", before=tried.before, after=tried.after, error=why)
+
+    def _is_another(self, reply: Reply) -> bool:
+        """Whether a PUT found nothing under this id any more, and so made something."""
+        made = self._dialect.seen(reply, self._wish.id).incident
+        return made.number != self.seen.incident.number
 
     def _read(self) -> Talk[Seen | None]:
         wish = self._wish

@@ -6,6 +6,7 @@ import os
 import socket
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -37,6 +38,8 @@ from vedette.store.records import RunHeader, Sitting, Totals
 Watch = Callable[[Progress], None]
 
 _WHOLE = 1_000
+_NAMES = 20
+"""How many names are tried for a run before it is said that they are taken."""
 _DONE = frozenset({Outcome.WRITTEN, Outcome.ALREADY})
 
 
@@ -83,10 +86,9 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
         )
     check_run(plan, now=now, here=link.scope)
     obey(plan, allowed)
-    header = _header(plan, link, allowed, now)
     begun = Begun(before=journal.knows(plan.digest))
+    header = _begin(journal, lambda: _header(plan, link, allowed, now), data)
     run = _run(header, plan, link, journal, how, begun, watch)
-    journal.begin(header, data)
     return await _sit(run, link, journal, run_file, resumed=False)
 
 
@@ -212,6 +214,18 @@ def _lean(one: DoneStep) -> DoneStep:
     if one.number < _WHOLE or one.outcome not in _DONE or one.theirs:
         return one
     return replace(one, edits=(), before={}, after={})
+
+
+def _begin(journal: Journal, made: Callable[[], RunHeader], data: bytes) -> RunHeader:
+    """Begin a run under a name that no other has: short names do meet, in a busy minute."""
+    for _ in range(_NAMES):
+        with suppress(Asked):
+            header = made()
+            journal.begin(header, data)
+            return header
+    header = made()
+    journal.begin(header, data)
+    return header
 
 
 def _header(plan: Plan, link: Link, allowed: Allowed, now: datetime) -> RunHeader:
