@@ -203,9 +203,7 @@ def measure(count: int = 100_000) -> str:
 
 def _measured(name: str, job: Job, folder: str) -> dict[str, float]:
     words = (name, job.url, str(job.ca), str(job.count), folder)
-    ran = subprocess.run(
-        [sys.executable, __file__, *words], stdout=subprocess.PIPE, check=True
-    )
+    ran = subprocess.run([sys.executable, __file__, *words], stdout=subprocess.PIPE, check=True)
     told: dict[str, float] = json.loads(ran.stdout)
     return told
 
@@ -219,7 +217,7 @@ def _one(name: str, url: str, ca: str, count: str, folder: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:  # noqa: PLR2004 - a part of it
+    if len(sys.argv) > 2:
         _one(*sys.argv[1:])
     else:
         print(measure(*map(int, sys.argv[1:])))

@@ -250,9 +250,9 @@ class Connection:
     async def resume(self, run: str = "last", *, on_conflict: OnConflict = "skip") -> Finished:
         """Go on with a run where it stopped; a finished one is told as it is."""
         with _journal() as journal:
-            name = recorded(run, journal).run
+            told = recorded(run, journal)
             how = How(on_conflict=on_conflict)
-            return await resume(self._link, name, journal, how=how, now=clock.now())
+            return await resume(self._link, told.run, journal, how=how, now=clock.now(), told=told)
 
     def runs(self, limit: int = 20) -> tuple[Ran, ...]:
         """Return the newest runs of this machine, newest first."""

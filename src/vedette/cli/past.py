@@ -13,7 +13,6 @@ from vedette.cli.options import json_only
 from vedette.errors import Asked, Failed
 from vedette.model import AddComment
 from vedette.plan.done import Done, Outcome
-from vedette.plan.file import opened
 from vedette.plan.plan import step
 from vedette.report import plans
 from vedette.report import runs as report

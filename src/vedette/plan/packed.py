@@ -85,9 +85,7 @@ class Packed(Sequence[T]):
         return found
 
 
-def kept(
-    items: Iterable[T], spell: Callable[[T], bytes], read: Callable[[Raw], T]
-) -> Sequence[T]:
+def kept(items: Iterable[T], spell: Callable[[T], bytes], read: Callable[[Raw], T]) -> Sequence[T]:
     """Return the values: as they are where they are few, packed where they are many."""
     remaining = iter(items)
     few = tuple(islice(remaining, MANY + 1))
@@ -98,7 +96,8 @@ def kept(
 
 def raws(items: Iterable[Raw]) -> Sequence[Raw]:
     """Return undecoded values, packed where they are many."""
-    return kept(items, bytes, same)
+    found = kept(items, bytes, same)
+    return list(found) if isinstance(found, tuple) else found
 
 
 def same(raw: Raw) -> Raw:

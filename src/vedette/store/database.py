@@ -64,8 +64,8 @@ class Database:
         self._witness.close()
 
     def _row(self) -> tuple[str, int, int]:
-        id, commits, doubted = self.connection.execute("SELECT * FROM journal").fetchone()
-        return id, commits, doubted
+        name, commits, doubted = self.connection.execute("SELECT * FROM journal").fetchone()
+        return name, commits, doubted
 
 
 def _look(path: Path, said: Seen | None, witness: Path) -> None:
@@ -79,13 +79,13 @@ def _look(path: Path, said: Seen | None, witness: Path) -> None:
         raise _lost(path, witness, f"it is gone, and {said.commits:,} commits with it")
     reading = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(reading, uri=True, timeout=_WAIT)) as db:
-        format = version(db, str(path))
+        spoken = version(db, str(path))
         if said is None:
             return
-        if format < _COUNTED:
+        if spoken < _COUNTED:
             raise _lost(path, witness, "it was put back as an older vedette left it")
-        id, commits = db.execute("SELECT id, commits FROM journal").fetchone()
-    if id != said.id:
+        name, commits = db.execute("SELECT id, commits FROM journal").fetchone()
+    if name != said.id:
         raise _lost(path, witness, "it is not the one that was written here")
     if commits < said.commits:
         raise _lost(

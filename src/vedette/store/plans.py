@@ -34,4 +34,4 @@ def joined(pieces: Sequence[Piece]) -> Plan:
     if kept is None:  # as an older vedette kept it
         return replace(plan, steps=raws(plan.steps))
     steps: Sequence[Raw] = Packed([(count or 0, chunk) for count, chunk in chunks], same)
-    return replace(plan, steps=list(steps) if len(steps) <= MANY else steps)
+    return replace(plan, steps=steps if len(steps) > MANY else list(steps))
