@@ -122,6 +122,7 @@ class Gates:
     async def admit(self, way: Way, turn: Turn | None, *, writes: bool) -> Passage:
         """Return when the call may be sent, with its tickets."""
         while True:
+            self._left(writes=writes)
             kept = turn.tickets(way.paced) if turn else {}
             wants = [one for one in way.wants if one[0] not in kept] if kept else way.wants
             taken = self._at_once(wants)
