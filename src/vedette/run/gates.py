@@ -35,6 +35,7 @@ from vedette.run.ways import (
 )
 from vedette.wire.http import Call, Reply
 
+_BLINK = 0.001
 _SLICE = 15.0
 """No sleep is longer: a machine that slept meanwhile finds out what time it is."""
 
@@ -249,7 +250,7 @@ class Gates:
             if pause is None:
                 await gate.heard.wait()
             else:
-                await self._pause(gate, min(pause, left_over, _SLICE), pause)
+                await self._pause(gate, max(_BLINK, min(pause, left_over, _SLICE)), pause)
 
     def _left(self, *, writes: bool) -> float:
         """Return the seconds until no write is begun any more; raise when they are over."""
