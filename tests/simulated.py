@@ -90,15 +90,19 @@ class Simulated:
         return sum(self.calls.values())
 
 
-async def world(limits: str, count: int, folder, *, seed: int = 7):
+async def world(limits: str, count: int, *, seed: int = 7, dialect: str | None = None):
     """A link to a world far away, and the plan of so many steps on it."""
-    dialect = DIALECTS[limits]
+    dialect = dialect or DIALECTS[limits]
     link = local(
-        profile(dialect), ":memory:", sample=int(count * (2.2 if dialect == "graph" else 1.1)) + 40, seed=seed, now=clock
+        profile(dialect),
+        ":memory:",
+        sample=int(count * (2.2 if dialect == "graph" else 1.1)) + 40,
+        seed=seed,
+        now=clock,
     )
     far = Far(link.driver.sender, seed)
     link.driver = Driver(link.driver.sender, clock=passed, wall=wall)
-    chosen = Selection(condition=condition('CreatedTime > ago(3650d)', now=BEGAN))
+    chosen = Selection(condition=condition("CreatedTime > ago(3650d)", now=BEGAN))
     made = (await propose(link, chosen, (AddTags(tags=(TAG,)),), now=clock(), by="test")).plan
     steps = made.steps[:count]
     assert len(steps) == count, (len(made.steps), count)
@@ -148,9 +152,11 @@ async def applied(link, plan, folder, *, how: How | None = None, close: bool = T
     )
 
 
-async def paced(limits: str, count: int, folder, *, how: How | None = None, seed: int = 7):
+async def paced(
+    limits: str, count: int, folder, *, how: How | None = None, dialect: str | None = None
+):
     """Apply a plan of so many steps under these limits."""
-    link, plan = await world(limits, count, folder, seed=seed)
+    link, plan = await world(limits, count, dialect=dialect)
     return await applied(link, plan, folder, how=how)
 
 

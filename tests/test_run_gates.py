@@ -101,9 +101,7 @@ async def crowd(drive, says, workers=16):
 QUOTAS = st.one_of(
     st.builds(Window, most=st.integers(1, 30), span=st.integers(5, 400)),
     st.builds(Bucket, size=st.integers(1, 30), rate=st.sampled_from([0.1, 0.25, 1.0, 10.0])),
-    st.builds(
-        Sliding, most=st.integers(1, 30), span=st.integers(5, 400), strict=st.booleans()
-    ),
+    st.builds(Sliding, most=st.integers(1, 30), span=st.integers(5, 400), strict=st.booleans()),
 )
 RETRIES = st.sampled_from(
     [str, lambda wait: str(wait + 0.5), lambda _: "0", lambda _: None, lambda _: "soon"]

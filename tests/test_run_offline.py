@@ -101,7 +101,9 @@ def test_another_host_is_not_held():
         held = asyncio.create_task(drive.ask(READ))
         await asyncio.sleep(1.0)
         sender.until = 0.0
-        there = Ask(call=Call(method="GET", url="https://graph.microsoft.com/v1.0/security/x"), of="")
+        there = Ask(
+            call=Call(method="GET", url="https://graph.microsoft.com/v1.0/security/x"), of=""
+        )
         await drive.ask(there)
         assert not held.done()
         at = passed()
@@ -242,9 +244,7 @@ def refusing(clocks, seconds):
 
 
 def clocked(sender, clocks):
-    drive = Driver(
-        sender, clock=Elapsed(steady=clocks.steady, wall=clocks.wall), wall=clocks.wall
-    )
+    drive = Driver(sender, clock=Elapsed(steady=clocks.steady, wall=clocks.wall), wall=clocks.wall)
     drive.obey(Rules(patience=1800.0))
     return drive
 
@@ -314,7 +314,7 @@ def interrupted(far, since, until, gives):
 @pytest.mark.parametrize("gives", [OFFLINE, PORTAL], ids=["a train", "a portal"])
 def test_a_run_goes_through_a_silence_and_writes_everything_once(gives, tmp_path):
     async def job():
-        link, plan = await world("off", 60, tmp_path)
+        link, plan = await world("off", 60)
         interrupted(link.driver.sender, passed() + 0.5, passed() + 900.0, gives)
         return await applied(link, plan, tmp_path, how=How(share=1.0, at_once=8))
 
@@ -326,7 +326,7 @@ def test_a_run_goes_through_a_silence_and_writes_everything_once(gives, tmp_path
 
 def test_a_run_whose_patience_ends_is_resumable(tmp_path):
     async def job():
-        link, plan = await world("off", 60, tmp_path)
+        link, plan = await world("off", 60)
         interrupted(link.driver.sender, passed() + 0.5, passed() + 3_000.0, OFFLINE)
         first = await applied(
             link, plan, tmp_path, how=How(share=1.0, at_once=8, patience=600.0), close=False
