@@ -143,24 +143,30 @@ class Driver:
         none, at once where others are answered meanwhile, else when patience has ended.
         """
         way = self.gates.way(question.call)
-        tries, answers = 0, way.reach.answers
+        turn, tries, alone, answers = TURN.get(), 0, 0, way.reach.answers
         while True:
+            passage = await self.gates.admit(way, turn, writes=False)
             try:
-                reply = await self._paced(question.call, way, of=question.of)
+                reply = await self._sent(question.call, way, passage, of=question.of)
             except _SILENT as error:
                 fault: VedetteError = error
             else:
+                if reply is None:
+                    continue
                 if reply.status < 500:
                     return reply
                 told = problem(reply, question.of)
                 fault = Outage(told.message, hint=told.hint)
-            tries += 1
             if isinstance(fault, Garbled) and not way.reach.patience:
                 raise fault  # a person who asks wants to hear of the portal now
-            if tries > len(self._pauses) and (
-                way.reach.answers != answers or not way.reach.patience
-            ):
+            tries += 1
+            # others who are answered meanwhile say that it is not the host
+            alone = alone + 1 if way.reach.answers != answers else 0
+            answers = way.reach.answers
+            if (alone if way.reach.patience else tries) > len(self._pauses):
                 raise fault
+            if alone:
+                await self._sleep(self._pauses[alone - 1])
 
     async def tell(self, write: Tell, durable: Durable | None = None) -> Heard:
         """
@@ -185,14 +191,6 @@ class Driver:
                 reply = await self._sent(write.call, way, passage, of=write.of)
             except _SILENT as error:
                 return Lost(why=error.message)
-            if reply is not None:
-                return reply
-
-    async def _paced(self, call: Call, way: Way, *, of: str) -> Reply:
-        turn = TURN.get()
-        while True:
-            passage = await self.gates.admit(way, turn, writes=False)
-            reply = await self._sent(call, way, passage, of=of)
             if reply is not None:
                 return reply
 
