@@ -103,7 +103,7 @@ class Mortal:
         await self.sender.close()
 
 
-class Ran(Struct, kw_only=True):
+class Ran(Struct, kw_only=True, repr_omit_defaults=True):
     """A run as the model knows it: what it wrote, and where it may have without knowing."""
 
     name: str
@@ -114,6 +114,9 @@ class Ran(Struct, kw_only=True):
     limbo: set = set()
     open_: bool = False
     undone: bool = False
+
+    def __repr__(self):
+        return f"Ran({self.kind} {self.name}, open={self.open_}, wrote={sorted(self.wrote)})"
 
 
 class Runs(RuleBasedStateMachine):
@@ -207,6 +210,8 @@ class Runs(RuleBasedStateMachine):
         digest = proposal.plan.digest
         begun = [r for r in self.runs if r.open_ and r.proposal.plan.digest == digest]
         ran = begun[0] if begun else Ran(name="", proposal=proposal, wrote={}, said=set())
+        if self.is_blurred(ran, {one.key for one in steps(proposal)}):
+            return
         if not begun:
             self.runs.append(ran)
         talk = apply(
@@ -234,6 +239,8 @@ class Runs(RuleBasedStateMachine):
         """Of a run that ended or did not, or of an undo; never twice of one."""
         ran = data.draw(st.sampled_from([r for r in self.runs if not r.undone]))
         done = self.journal.read(ran.name)
+        if self.is_blurred(ran, {one.key for one in done.steps}):
+            return
         plan, bytes_ = reversal(self.link, done, now=self.now(), by="test")
         back = Ran(name="", proposal=None, kind="undo", wrote={}, said=set())
         talk = apply(
@@ -241,15 +248,15 @@ class Runs(RuleBasedStateMachine):
         )
         finished = self.runner.run(talk)
         assert finished.stopped is None
-        outcomes = {one.key: one.outcome for one in finished.done.steps}
+        wrote = {one.key for one in finished.done.steps if one.after}
         for key, (before, after) in ran.wrote.items():
             was = self.model[key]
             self.model[key] = self.taken_back(key, before, after)
             differs = self.differing(key, was, self.model[key])
-            assert (outcomes.get(key) is Outcome.WRITTEN) == bool(differs), (key, outcomes.get(key))
+            assert (key in wrote) == bool(differs), key
             if differs:
                 back.wrote[key] = (_only(was, differs), _only(self.model[key], differs))
-        assert {k for k, o in outcomes.items() if o is Outcome.WRITTEN} <= ran.wrote.keys()
+        assert wrote <= ran.wrote.keys()
         for one in finished.done.steps:
             if one.comments:
                 self.said[one.key][f"The run {ran.name} was undone;"] += 1
@@ -269,7 +276,8 @@ class Runs(RuleBasedStateMachine):
             assert finished.stopped is None, finished.stopped
             for one in finished.done.steps:
                 if one.key not in ended:
-                    assert one.outcome.value == foreseen[one.key][0], (one, foreseen[one.key])
+                    outcome = self.told(ran, one, foreseen[one.key][0])
+                    assert one.outcome.value == outcome, one
                     self.take(ran, one.key, foreseen[one.key])
             ran.name, ran.open_ = finished.done.run, False
             self.fragile -= ran.limbo
@@ -292,6 +300,14 @@ class Runs(RuleBasedStateMachine):
         }
         self.fragile |= ran.limbo
 
+    def told(self, ran, one, outcome):
+        """What is told of a step whose fields end so: to speak is to write, too."""
+        known = self.said[one.key]
+        is_said = any(message in known for message in comments_of(one.edits))
+        return (
+            "written" if outcome == "already" and (one.key in ran.said or not is_said) else outcome
+        )
+
     def die(self, talk, mortal) -> bool:
         then = self.folder / f"then-{next(self.turns)}"
 
@@ -312,6 +328,10 @@ class Runs(RuleBasedStateMachine):
         return is_dead
 
     # What the model knows.
+
+    def is_blurred(self, ran, keys) -> bool:
+        """Whether another run may have written there, and the same: no one could tell whose."""
+        return bool((self.fragile - ran.limbo) & keys)
 
     def link_word(self):
         return "defender" if self.dialect == "graph" else None
@@ -461,7 +481,7 @@ class RunsOnCases(Runs):
 _QUICK = settings(
     max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
-_LONG = settings(_QUICK, max_examples=1_500, stateful_step_count=40)
+_LONG = settings(_QUICK, max_examples=400, stateful_step_count=40)
 MACHINES = (Runs, RunsOnCases, RunsOnGraph)
 
 
