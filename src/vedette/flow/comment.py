@@ -14,6 +14,9 @@ from vedette.wire.dialect import Dialect
 from vedette.wire.http import Reply, document
 from vedette.wire.problems import problem
 
+PAGES = 1_000
+"""An incident has a hundred comments at most: lists of more pages go round, or on for ever."""
+
 _ATTEMPTS = 3
 _STALE = frozenset({409, 412})
 
@@ -98,7 +101,7 @@ def _there(dialect: Dialect, id: str, message: str, name: str, *, look: bool) ->
             return True
         if link is None:
             return False
-        if link in followed:
-            raise Strayed(f"comments of {id}: a page links back to one already read")
+        if link in followed or len(followed) >= PAGES:
+            raise Strayed(f"comments of {id}: the pages do not come to an end")
         followed.add(link)
         asked = dialect.follow(link)
