@@ -66,6 +66,7 @@ class Runs(Model, RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 50))
     def begin(self, seed):
+        self.plans, self.runs = [], []
         self.runner = asyncio.Runner(loop_factory=Leaping)
         self.folder = Path(tempfile.mkdtemp())
         self.turns = count(1)
@@ -73,7 +74,6 @@ class Runs(Model, RuleBasedStateMachine):
         self.link = local(told, ":memory:", sample=14, seed=seed, now=self.now)
         self.sender = self.link.driver.sender
         self.born()
-        self.plans, self.runs = [], []
         self.fragile: set[str] = set()
         self.known = self.world()
         self.model = {key: values(seen.incident, FIELDS) for key, (_, seen) in self.known.items()}
@@ -81,7 +81,9 @@ class Runs(Model, RuleBasedStateMachine):
         self.said: dict[str, Counter] = defaultdict(Counter)
 
     def now(self):
-        return NOW + timedelta(seconds=self.runner.get_loop().time())
+        """Each thing is done in a minute of its own: runs are named after theirs."""
+        loop = self.runner.get_loop()
+        return NOW + timedelta(seconds=loop.time(), minutes=len(self.runs))
 
     def born(self):
         """A new process: nothing but the files is left of the one before."""
