@@ -17,6 +17,9 @@ from vedette.wire.problems import problem
 
 __all__ = ["comment", "comment_id", "comments", "uncomment"]
 
+PAGES = 1_000
+"""An incident has a hundred comments at most: lists of more pages go round, or on for ever."""
+
 _ATTEMPTS = 3
 _STALE = frozenset({409, 412})
 
@@ -99,8 +102,8 @@ def comments(dialect: Dialect, id: str) -> Talk[list[Said]]:
         said += more
         if link is None:
             return said
-        if link in followed:
-            raise Strayed(f"comments of {id}: a page links back to one already read")
+        if link in followed or len(followed) >= PAGES:
+            raise Strayed(f"comments of {id}: the pages do not come to an end")
         followed.add(link)
         asked = dialect.follow(link)
 

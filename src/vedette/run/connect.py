@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+import msgspec
 
 from vedette.errors import BadSettings, Strayed
 from vedette.run import folders
@@ -134,7 +135,12 @@ class _Authorizer:
 
 
 def _decoded(claims: str) -> str | None:
+    """Return the JSON object in a challenge, None where a stranger's text holds none."""
     try:
-        return base64.b64decode(claims + "=" * (-len(claims) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        told = base64.b64decode(claims.translate(_STANDARD) + "=" * (-len(claims) % 4)).decode()
+        return told if isinstance(msgspec.json.decode(told), dict) else None
+    except (ValueError, RecursionError):  # of base64, of UTF-8, of JSON
         return None
+
+
+_STANDARD = str.maketrans("-_", "+/")

@@ -8,6 +8,7 @@ write whose reply is lost is told to the conversation, which alone knows what to
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -249,7 +250,13 @@ def is_page(reply: Reply) -> bool:
 
 def challenge(reply: Reply) -> str | None:
     """Return the claims that a 401 asks for, as their JSON in base64; None if it asks none."""
-    told = reply.headers.get("www-authenticate", "")
-    if "insufficient_claims" not in told or 'claims="' not in told:
-        return None
-    return told.split('claims="', 1)[1].split('"', 1)[0]
+    # it may be told in several headers, and the challenge be any of them
+    every = getattr(reply.headers, "getall", lambda name, _: [reply.headers.get(name, "")])
+    for told in every("www-authenticate", []):
+        found = _CLAIMS.search(told)
+        if found is not None and "insufficient_claims" in told:
+            return str(found[1])
+    return None
+
+
+_CLAIMS = re.compile(r'\bclaims\s*=\s*"?([A-Za-z0-9+/_=-]{1,8000})', re.ASCII)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
-from vedette.errors import Asked, Missing, Refused, Unknown, VedetteError
+from vedette.errors import Asked, Missing, Refused, Strayed, Unknown, VedetteError
+from vedette.flow.comment import PAGES
 from vedette.flow.pages import pages
 from vedette.flow.talk import Ask
 from vedette.model import Owner
@@ -142,8 +143,10 @@ class Link:
                 raise problem(reply, f"comments of {id}")
             said, link = dialect.said(reply)
             told += said
-            if link is None or link in followed:
+            if link is None:
                 return told
+            if link in followed or len(followed) >= PAGES:
+                raise Strayed(f"comments of {id}: the pages do not come to an end")
             followed.add(link)
             call = dialect.follow(link)
 

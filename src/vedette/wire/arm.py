@@ -138,7 +138,7 @@ class Arm:
         """Return the etag that a written incident came back with."""
         try:
             return _versioned(reply.body).etag
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return None  # it was written; what it is called now can be read again
 
     def update(self, seen: Seen, after: Incident) -> Call:
@@ -214,7 +214,7 @@ class Arm:
     def _seen(self, body: bytes, of: str) -> Seen:
         try:
             found = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             found = document(Reply(status=200, body=body), of)
         if not isinstance(found, dict) or not isinstance(found.get("properties"), dict):
             raise Garbled(f"{of}: the answer holds no incident where one belongs")
@@ -240,7 +240,7 @@ def opened(reply: Reply, of: str) -> _Envelope:
         return _envelope(reply.body)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
         raise Garbled(f"{of}: the answer holds no list ({error})") from error
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         document(reply, of)
         raise
 

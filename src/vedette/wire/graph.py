@@ -105,7 +105,7 @@ class Graph:
         """Return when the incident was changed last, which is all that tells versions apart."""
         try:
             return _changed(reply.body).at
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return None  # it was written; when, can be read again
 
     def update(self, seen: Seen, after: Incident) -> Call:
@@ -186,7 +186,7 @@ def _opened(reply: Reply, of: str) -> _Envelope:
         return _envelope(reply.body)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
         raise Garbled(f"{of}: the answer holds no list ({error})") from error
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         document(reply, of)
         raise
 

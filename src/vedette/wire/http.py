@@ -60,7 +60,7 @@ def document(reply: Reply, of: str) -> Any:
     """Return the JSON in the reply, or say that `of` (what was asked) got no JSON."""
     try:
         return msgspec.json.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Garbled(
             f"{of}: the answer ({reply.status}, {len(reply.body)} bytes) is not JSON",
             hint="a proxy or sign-in page may have answered instead of the service"
