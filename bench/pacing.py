@@ -198,7 +198,7 @@ def measure(counts: tuple[int, ...] = COUNTS) -> str:
 
 
 def _row(name: str, done: Paced, least: float, more: float) -> list[str]:
-    ratio = f"{done.seconds / least:.3f}" if least else "–"
+    ratio = f"{done.seconds / least:.3f}" if least else "-"
     return [
         name,
         f"{done.seconds:,.0f} s",
