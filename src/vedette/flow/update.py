@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from vedette.errors import Unsettled, VedetteError
 from vedette.flow.talk import Ask, Heard, Intent, Talk, Tell, heard
-from vedette.model import Edit, Incident, changed, comments_of, edited, touched
+from vedette.model import Edit, Incident, Plane, changed, comments_of, edited, touched
 from vedette.model.change import values
 from vedette.wire.dialect import Dialect, Seen
 from vedette.wire.http import Reply
@@ -27,7 +27,7 @@ Rails = Callable[[Incident, Incident, tuple[str, ...]], str | None]
 OnConflict = Literal["skip", "mine", "stop"]
 Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 
-_ATTEMPTS = 5
+ATTEMPTS = 5
 _STALE = frozenset({409, 412})
 _DONE = frozenset({200, 201})
 
@@ -59,7 +59,9 @@ class Ended(Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
-class _Try(Struct, frozen=True, kw_only=True):
+class Try(Struct, frozen=True, kw_only=True):
+    """A write that is to be made: the incident as it will be, and what the journal is told."""
+
     edits: tuple[Edit, ...]
     after: Incident
     intent: Intent
@@ -82,18 +84,12 @@ def update(dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld) ->
     wrote since the plan is overwritten, unless the wish says so. Raises `Unsettled` where a
     write was sent and nothing tells whether it landed.
     """
-    asked = _Asked(dialect, wish, again, rails)
-    for attempt in range(1, _ATTEMPTS + 1):
+    asked = Deciding(dialect, wish, again, rails)
+    for attempt in range(1, ATTEMPTS + 1):
         decision = yield from asked.decide()
         if isinstance(decision, Ended):
             return decision
-        answer = yield Tell(
-            call=dialect.update(asked.seen, decision.after),
-            intent=decision.intent,
-            effect=0,
-            attempt=attempt,
-            of=wish.key,
-        )
+        answer = yield asked.tell(decision, attempt)
         ended = asked.heard(decision, answer)
         if ended is not None:
             return ended
@@ -101,7 +97,7 @@ def update(dialect: Dialect, wish: Wish, again: Again, rails: Rails = unheld) ->
     return decision if isinstance(decision, Ended) else asked.gave_up()
 
 
-class _Asked:
+class Deciding:
     """One wish being brought about: what was seen last, and what may have landed."""
 
     seen: Seen
@@ -116,10 +112,15 @@ class _Asked:
         self._first = True
         self._fields = touched(wish.edits)
 
-    def decide(self) -> Talk[Ended | _Try]:
+    def decide(self) -> Talk[Ended | Try]:
         """Read the incident, and decide what is to be done about it as it is now."""
+        seen = yield from self.read()
+        return Ended(outcome="gone") if seen is None else self.decided(seen)
+
+    def read(self) -> Talk[Seen | None]:
+        """Read the incident; None where there is none any more."""
         try:
-            seen = yield from self._read()
+            return (yield from self._read())
         except VedetteError as error:
             if not self._tried:
                 raise
@@ -127,13 +128,24 @@ class _Asked:
                 f"{self._wish.key}: a write was sent, and its end is unknown: {error.message}",
                 hint="`vedette resume` looks at it before anything else",
             ) from error
-        if seen is None:
-            return Ended(outcome="gone")
+
+    def decided(self, seen: Seen) -> Ended | Try:
+        """Decide what is to be done about the incident as it was seen."""
         self.seen = seen
         first, self._first = self._first, False
         return self._decided(seen.incident, first=first)
 
-    def heard(self, made: _Try, answer: Heard) -> Ended | None:
+    def tell(self, made: Try, attempt: int) -> Tell:
+        """Return the write of what was decided."""
+        return Tell(
+            call=self._dialect.update(self.seen, made.after),
+            intent=made.intent,
+            effect=0,
+            attempt=attempt,
+            of=self._wish.key,
+        )
+
+    def heard(self, made: Try, answer: Heard) -> Ended | None:
         """Return how it ended, or None where the incident has to be looked at again."""
         if isinstance(answer, Reply):
             if answer.status in _DONE and self._dialect.version(answer) is not None:
@@ -156,7 +168,7 @@ class _Asked:
             outcome="failed",
             before=tried.before,
             after=tried.after,
-            error=f"{why}, {_ATTEMPTS} times",
+            error=f"{why}, {ATTEMPTS} times",
         )
 
     def _read(self) -> Talk[Seen | None]:
@@ -168,7 +180,7 @@ class _Asked:
             raise problem(reply, wish.key)
         return self._dialect.seen(reply, wish.id)
 
-    def _decided(self, now: Incident, *, first: bool) -> Ended | _Try:
+    def _decided(self, now: Incident, *, first: bool) -> Ended | Try:
         wish = self._wish
         after = edited(now, wish.edits)
         missing = self._differs(now, after)
@@ -190,7 +202,7 @@ class _Asked:
 
     def _attempt(
         self, now: Incident, edits: tuple[Edit, ...], after: Incident, differing: tuple[str, ...]
-    ) -> Ended | _Try:
+    ) -> Ended | Try:
         wish = self._wish
         fields = self._fields if edits is wish.edits else touched(edits)
         kept = values(now, [name for name in wish.before if name not in fields])
@@ -207,7 +219,7 @@ class _Asked:
         intent = Intent(
             before=values(now, differing), after=values(after, differing), etag=version(now)
         )
-        return _Try(edits=edits, after=after, intent=intent, theirs=kept)
+        return Try(edits=edits, after=after, intent=intent, theirs=kept)
 
     def _theirs(self, now: Incident, after: Incident, fields: tuple[str, ...]) -> dict[str, Any]:
         """Return the fields we mean to set that somebody set to something else since the plan."""
@@ -224,11 +236,7 @@ class _Asked:
         }
 
     def _differs(self, now: Incident, after: Incident) -> tuple[str, ...]:
-        names = changed(now, after)
-        if not names:
-            return ()
-        same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
-        return tuple(name for name in names if not same(name, held[name], wanted[name], now))
+        return differs(self._dialect.plane, now, after)
 
     def _landed(self, now: Incident, tried: Intent) -> bool:
         """
@@ -245,7 +253,7 @@ class _Asked:
             if name in tried.before
         )
 
-    def _written(self, made: _Try, reply: Reply) -> Ended:
+    def _written(self, made: Try, reply: Reply) -> Ended:
         """
         Return the end of a write that was answered with the incident. Where nothing ties a
         write to a version somebody may have written beside us, and what comes back says so.
@@ -262,6 +270,15 @@ class _Asked:
             theirs=theirs,
             etag=self._dialect.version(reply),
         )
+
+
+def differs(plane: Plane, now: Incident, after: Incident) -> tuple[str, ...]:
+    """Return the fields in which this plane would tell the two apart."""
+    names = changed(now, after)
+    if not names:
+        return ()
+    held, wanted = values(now, names), values(after, names)
+    return tuple(name for name in names if not plane.same(name, held[name], wanted[name], now))
 
 
 def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:

@@ -103,6 +103,9 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 for _ in range(width):
                     group.create_task(self._work(remaining))
+            if self._stop is None:
+                for place, error in (await self._steps.settle(self._closed)).items():
+                    self._closed.setdefault(place, error)
         finally:
             self._ledger.flush()
 
@@ -137,6 +140,7 @@ class Run:
         ended = _together(effects)
         word = ended.outcome
         self._ledger.record(number, ended)
+        self._steps.ended(one, ended)
         self.progress.ended += 1
         self.progress.outcomes[word] = self.progress.outcomes.get(word, 0) + 1
         if word == "conflict" and self._how.on_conflict == "stop":
