@@ -70,7 +70,7 @@ def changed(
             return Read(whole=False, ordered=ordered)
         # A link counts how many were read, and one that moves to the end moves all the
         # others up by one: asking from the last time on loses none.
-        if last is not None and ticks(last) > ticks(asked):
+        if last is not None and is_later(last, asked):
             asked = last
             call = dialect.changed(asked)
         elif page.link in followed:
@@ -90,20 +90,27 @@ def _last(page: Page, asked: str) -> str | None:
     last = asked
     for seen in page.seen:
         at = seen.incident.modified
-        if not is_later(at, last) and at != last and is_later(last, at):
+        if at is None or not is_time(at) or is_later(last, at):
             return None
-        last = at or last
+        last = at
     return last
+
+
+def is_time(text: str | None) -> bool:
+    """Whether a service's text is a time that can be compared, and asked for."""
+    try:
+        return text is not None and bool(ticks(text))
+    except (ValueError, OverflowError):
+        return False
 
 
 def is_later(one: str | None, other: str | None) -> bool:
     """Whether a time is after another; one that is missing, or no time, may be."""
     if one == other:
         return False
-    try:
-        return ticks(one or "") > ticks(other or "")
-    except (ValueError, OverflowError):
+    if one is None or other is None or not (is_time(one) and is_time(other)):
         return True
+    return ticks(one) > ticks(other)
 
 
 class Mine(Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from vedette.flow.changed import Mine, Read, Standing, changed, is_later
+from vedette.flow.changed import Mine, Read, Standing, changed, is_later, is_time
 from vedette.flow.patch import Known, Late, Look, Watching
 from vedette.flow.talk import Ask, Intent, Lost, Tell
 from vedette.flow.update import Ended
@@ -86,7 +86,7 @@ class Lookout:
     def wrote(self, number: int, id: str, edits: tuple[Edit, ...], ended: Ended) -> None:
         """Remember the write of a step, to be looked for."""
         self._wrote += 1
-        if self._first is None and ended.etag is not None:
+        if self._first is None and ended.etag is not None and is_time(ended.etag):
             self._first = (ended.etag, self._now())
         fields = frozenset(ended.after)
         self._standing.wrote(
@@ -215,7 +215,7 @@ class Lookout:
         for seen in page.seen:
             self._standing.see(seen)
             at = seen.incident.modified
-            if at is not None and is_later(at, self._since):
+            if at is not None and is_time(at) and is_later(at, self._since):
                 self._since = at
 
     def _now(self) -> float:
@@ -237,12 +237,12 @@ def planned(one: Step, *, own: bool) -> Incident | None:
     """
     fields = set(touched(one.edits))
     known = one.etag or one.modified
-    if known is None or "tags" in fields or not fields <= one.before.keys():
+    if not is_time(known) or "tags" in fields or not fields <= one.before.keys():
         return None
     if "status" in fields and not own and "owner" not in one.before:
         return None
     bare = Incident(key=one.key, id=one.id, plane=one.plane, severity="", status="")
-    return replace(edited(bare, (Restore(values=one.before),)), modified=Moment(known))
+    return replace(edited(bare, (Restore(values=one.before),)), modified=Moment(known or ""))
 
 
 def plan_time(plan: Plan, place: str) -> str:
@@ -253,7 +253,7 @@ def plan_time(plan: Plan, place: str) -> str:
     if plan.kind != "undo":
         return (instant(plan.now) - _OVERLAP).isoformat()
     versions = (one.etag for one in map(step, plan.steps) if one.place == place)
-    known = [version for version in versions if version is not None]
+    known = [version for version in versions if version is not None and is_time(version)]
     return min(known, key=ticks, default=plan.now)
 
 
