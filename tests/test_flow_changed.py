@@ -209,14 +209,14 @@ def test_an_older_state_says_nothing_of_a_write():
 def test_a_write_that_somebody_overtook_is_told_once_with_what_stands(first):
     standing = written()
     steps = [
-        lambda: standing.see(seen(29, 8, severity="medium")),
+        lambda: standing.see(seen(29, 8, severity="medium", lastModifiedBy="bob")),
         lambda: standing.ended("29", WROTE),
     ]
     for one in steps if first == "seen" else reversed(steps):
         one()
     ((number, ended),) = standing.told()
     assert (number, ended.theirs, ended.outcome) == (4, {"severity": "Medium"}, "written")
-    assert ended.after == {"severity": "Low"}
+    assert (ended.after, ended.error) == ({"severity": "Low"}, "changed since by bob")
     assert list(standing.told()) == []
 
 

@@ -21,6 +21,7 @@ from vedette.model.change import values
 from vedette.model.incident import ticks
 from vedette.wire.dialect import Page, Seen
 from vedette.wire.graph import Graph
+from vedette.wire.http import Call
 from vedette.wire.problems import problem
 
 _PAGES = 100_000
@@ -70,30 +71,35 @@ def changed(
             return Read(whole=False, ordered=ordered)
         # A link counts how many were read, and one that moves to the end moves all the
         # others up by one: asking from the last time on loses none.
-        if last is not None and is_later(last, asked):
+        if last is not None and is_later(last, asked) and read < _PAGES:
             asked = last
             call = dialect.changed(asked)
-        elif page.link in followed:
-            raise Strayed(
-                f"{of}: page {read + 1} links back to a page already read",
-                hint="whom others changed is not known, so nothing more was written",
-            )
         else:
-            followed.add(page.link)
-            call = dialect.follow(page.link)
-        if read >= _PAGES:
-            raise Strayed(f"{of}: the list does not end")
+            call = _behind(dialect, page.link, followed, of)
+
+
+def _behind(dialect: Graph, link: str, followed: set[str], of: str) -> Call:
+    """Ask for the page behind a link, which is followed once."""
+    if link in followed:
+        raise Strayed(
+            f"{of}: page {len(followed) + 1} links back to a page already read",
+            hint="whom others changed is not known, so nothing more was written",
+        )
+    if len(followed) >= _PAGES:
+        raise Strayed(f"{of}: the list does not end")
+    followed.add(link)
+    return dialect.follow(link)
 
 
 def _last(page: Page, asked: str) -> str | None:
     """Return the last time of change on a page, None where the page is in no order of it."""
-    last = asked
+    last: str | None = None
     for seen in page.seen:
         at = seen.incident.modified
-        if at is None or not is_time(at) or is_later(last, at):
+        if at is None or not is_time(at) or (last is not None and is_later(last, at)):
             return None
         last = at
-    return last
+    return last or asked
 
 
 def is_time(text: str | None) -> bool:
@@ -116,8 +122,8 @@ def is_later(one: str | None, other: str | None) -> bool:
 class Mine(Struct, frozen=True, kw_only=True):
     """
     A write of ours that the list has not shown yet: the step's number, its edits, and the
-    version it made. `theirs` is what others put there since, `ended` how the step ended,
-    which is known only after its comments.
+    version it made. `theirs` is what others put there since, `by` who changed the incident
+    last, `ended` how the step ended, which is known only after its comments.
     """
 
     number: int
@@ -125,6 +131,7 @@ class Mine(Struct, frozen=True, kw_only=True):
     fields: frozenset[str]
     version: str | None
     theirs: dict[str, object] | None = None
+    by: str | None = None
     ended: Ended | None = None
 
 
@@ -152,7 +159,8 @@ class Standing:
         mine = self._mine.get(now.id)
         if mine is not None:
             if not is_later(mine.version, now.modified):
-                self._keep(now.id, replace(mine, theirs=_theirs(self._plane, mine, now)))
+                theirs = _theirs(self._plane, mine, now)
+                self._keep(now.id, replace(mine, theirs=theirs, by=now.modified_by))
             return
         self.forget(now.id)
         keep = self.documents < self._room
@@ -190,7 +198,8 @@ class Standing:
             if mine.theirs and mine.ended is not None:
                 del self._mine[name]
                 theirs = mine.ended.theirs | mine.theirs
-                yield mine.number, replace(mine.ended, theirs=theirs)
+                why = mine.ended.error or f"changed since by {mine.by or 'somebody else'}"
+                yield mine.number, replace(mine.ended, theirs=theirs, error=why)
 
     def _keep(self, id: str, mine: Mine) -> None:
         if mine.theirs == {}:

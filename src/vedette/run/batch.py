@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TypeVar
 
-from vedette.flow.talk import Ask
+from vedette.flow.talk import Ask, Heard, Talk, Tell
 from vedette.run.door import Envelope, door
-from vedette.run.drive import Driver
+from vedette.run.drive import Driver, Durable
 from vedette.wire.batch import MOST
 from vedette.wire.graph import Graph
 from vedette.wire.http import Reply
+
+T = TypeVar("T")
 
 
 async def ask_all(driver: Driver, dialect: Graph, questions: Sequence[Ask]) -> list[Reply]:
@@ -59,6 +62,21 @@ class Together:
             loop.call_soon(self._go)
         self._waiting.append((question, answer))
         return await answer
+
+    async def carry(self, talk: Talk[T], durable: Durable) -> T:
+        """Carry a conversation as the driver does, its questions together with others'."""
+        try:
+            say = next(talk)
+            while True:
+                if isinstance(say, Tell):
+                    await durable(say)
+                    answer: Heard = await self._driver.tell(say)
+                else:
+                    answer = await self.ask(say)
+                say = talk.send(answer)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
 
     def _go(self) -> None:
         waiting, self._waiting = self._waiting, []

@@ -47,7 +47,7 @@ class Lookout:
     def __init__(self, dialect: Graph, driver: Driver, *, since: str, most: int) -> None:
         self._dialect = dialect
         self._driver = driver
-        self._together = Together(driver, dialect)
+        self.together = Together(driver, dialect)
         self._standing = Standing(dialect.plane)
         self._plan: str | None = since
         self._most = max(most, 1)
@@ -76,7 +76,7 @@ class Lookout:
                         noted = (say.attempt, say.intent)
                     answer = await self._tell(say, id, read)
                 else:
-                    answer = await self._together.ask(say)
+                    answer = await self.together.ask(say)
                     read = self._now()
                 say = talk.send(answer)
         except StopIteration as ended:

@@ -18,6 +18,8 @@ from vedette.flow.talk import Intent, Tell
 from vedette.flow.update import Again, Ended, OnConflict, Rails, Wish, update
 from vedette.model import Incident, comments_of, edited
 from vedette.plan.plan import Plan, Step
+from vedette.run.batch import Together
+from vedette.run.drive import Driver
 from vedette.run.ledger import Ledger
 from vedette.run.link import Link
 from vedette.run.lookout import Lookout, plan_time, planned
@@ -88,7 +90,7 @@ class Steps:
             name = comment_id(about, one.id, message, effect)
             looks = self._begun.before or name in begun
             talk = comment(dialect, one.id, message, name, effect=effect, tried=looks)
-            said = await self._driver.carry(talk, self._durable(number))
+            said = await self._carrier(one.place, dialect).carry(talk, self._durable(number))
             effects[effect] = Ended(
                 outcome="written" if said else "already", comments=(name,) if said else ()
             )
@@ -137,6 +139,12 @@ class Steps:
             except VedetteError as error:
                 failures[place] = error
         return failures
+
+    def _carrier(self, place: str, dialect: Dialect) -> Driver | Together:
+        """Return what carries comments: where many may be read back, many at once."""
+        if isinstance(dialect, Graph):
+            return self._lookout(place, dialect).together
+        return self._driver
 
     def _lookout(self, place: str, dialect: Graph) -> Lookout:
         if place not in self._lookouts:
