@@ -5,7 +5,7 @@ Incidents on Microsoft Graph, v1.0 and beta: the dialect that speaks of them. It
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -15,6 +15,7 @@ from msgspec import Raw, Struct
 from vedette.errors import Asked, Garbled
 from vedette.model import Incident, Plane
 from vedette.model.select import Bound
+from vedette.wire.batch import enveloped
 from vedette.wire.bounds import narrow
 from vedette.wire.defender import (
     PLANE,
@@ -30,6 +31,7 @@ MOST = 50
 """A page; above it the service answers 400."""
 
 _INCIDENTS = "/security/incidents"
+_BY_CHANGE = "lastUpdateDateTime"
 _PLAIN = "/():,'"
 # https://learn.microsoft.com/graph/best-practices-concept: without it, members that came to
 # an enumeration later (awaitingAction) are all read as unknownFutureValue.
@@ -78,6 +80,23 @@ class Graph:
         where = narrow(bounds, "defender")
         narrowed = f"&$filter={quote(where, safe=_PLAIN)}" if where else ""
         return self._get(f"{self._url}?$top={min(top or MOST, MOST)}{narrowed}")
+
+    def changed(self, since: str, *, ordered: bool = True) -> Call:
+        """
+        Ask for a page of what was changed at this time or later, oldest change first where
+        it is to be `ordered`. The reference is silent on orders; the schema calls it sortable.
+        """
+        bound = Bound(field="modified", operator="ge", values=(since,))
+        order = f"&$orderby={_BY_CHANGE}%20asc" if ordered else ""
+        return self._get(f"{self.list((bound,)).url}{order}")
+
+    def newest(self) -> Call:
+        """Ask for the one incident that was changed last."""
+        return self._get(f"{self._url}?$top=1&$orderby={_BY_CHANGE}%20desc")
+
+    def together(self, calls: Sequence[Call]) -> Call:
+        """Ask several questions in one envelope."""
+        return enveloped(calls, f"{self._place.endpoint}{self._place.path}")
 
     def follow(self, link: str) -> Call:
         """Ask for the page behind a link, unless it leads out of the tenant's incidents."""
