@@ -6,6 +6,7 @@ count in every way a service may.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import defaultdict
 
 import pytest
@@ -39,7 +40,7 @@ def read(place="s1"):
 class Counting:
     """A service that counts writes: quotas by the operation, and one for all of a place."""
 
-    def __init__(self, own=None, gateway=None, *, took=0.3, retry=lambda wait: str(wait)):
+    def __init__(self, own=None, gateway=None, *, took=0.3, retry=str):
         self.own, self.gateway, self.took, self.retry = own, gateway, took, retry
         self.states = {}
         self.sent = defaultdict(list)
@@ -199,7 +200,7 @@ def test_a_rate_somebody_chose_is_never_gone_above(rate):
     service = Counting()
     carried(crowd(driver(service, max_rate=rate), [write()] * 40 + [read()] * 10))
     writes = service.sent["incident"]
-    for first, last in zip(writes, writes[1:], strict=False):
+    for first, last in itertools.pairwise(writes):
         assert last - first >= 1 / rate - 1e-6
     assert writes[-1] == pytest.approx(39 / rate)
 

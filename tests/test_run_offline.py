@@ -130,7 +130,7 @@ def test_patience_ends(gives, error):
 
 def test_a_person_who_only_looks_is_told_soon():
     async def job():
-        with pytest.raises(Unreachable, match="^no network$"):
+        with pytest.raises(Unreachable, match=r"^no network$"):
             await driver(Between(0.0, 1e9, OFFLINE), patience=0.0).ask(READ)
         with pytest.raises(Garbled):
             await driver(Between(0.0, 1e9, PORTAL), patience=0.0).ask(READ)
