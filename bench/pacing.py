@@ -65,6 +65,7 @@ async def _sdk(limits: str, count: int) -> tuple[float, Any, int]:
     from azure.mgmt.securityinsight.aio import SecurityInsights  # noqa: PLC0415
     from azure.mgmt.securityinsight.models import IncidentLabel  # noqa: PLC0415
     from contenders import AsyncCredential  # noqa: PLC0415
+    from transport import Transport  # noqa: PLC0415
 
     from vedette.plan.plan import step  # noqa: PLC0415
 
@@ -77,7 +78,7 @@ async def _sdk(limits: str, count: int) -> tuple[float, Any, int]:
     base = next(iter(places.values())).place.endpoint
     began = passed()
     client = SecurityInsights(
-        AsyncCredential(), subscription, base_url=base, transport=_transport(far)
+        AsyncCredential(), subscription, base_url=base, transport=Transport(far)
     )
 
     async def work(steps: Iterator[Any]) -> None:
@@ -95,63 +96,6 @@ async def _sdk(limits: str, count: int) -> tuple[float, Any, int]:
         for _ in range(SDK_TASKS):
             tasks.create_task(work(left))
     return far.last - began, far, lost
-
-
-def _transport(far: Any) -> Any:
-    """The SDK's way to the service: a call in its own words, and what its retries sleep by."""
-    from azure.core.pipeline.transport import (  # noqa: PLC0415
-        AsyncHttpResponse,
-        AsyncHttpTransport,
-    )
-    from requests.structures import CaseInsensitiveDict  # noqa: PLC0415
-
-    from vedette.wire.http import Call  # noqa: PLC0415
-
-    kinds = {"GET": "read", "DELETE": "delete"}
-
-    class Response(AsyncHttpResponse):
-        def __init__(self, request: Any, reply: Any) -> None:
-            super().__init__(request, None)
-            self.status_code = reply.status
-            self.headers = CaseInsensitiveDict(reply.headers)
-            self.content_type = self.headers.get("content-type", "")
-            self.reason = ""
-            self._body = reply.body
-
-        def body(self) -> bytes:
-            return bytes(self._body)
-
-        async def load_body(self) -> None:
-            pass
-
-        def stream_download(self, *_args: Any, **_more: Any) -> Any:
-            raise NotImplementedError
-
-    class Transport(AsyncHttpTransport):
-        async def send(self, request: Any, **_more: Any) -> Any:
-            body = request.data
-            call = Call(
-                method=request.method,
-                url=request.url,
-                body=body.encode() if isinstance(body, str) else body,
-                headers=tuple((k.lower(), str(v)) for k, v in request.headers.items()),
-                kind=kinds.get(request.method, "write"),  # type: ignore[arg-type]
-            )
-            return Response(request, await far.send(call))
-
-        async def open(self) -> None:
-            pass
-
-        async def close(self) -> None:
-            pass
-
-        async def __aexit__(self, *_told: object) -> None:
-            pass
-
-        async def sleep(self, duration: float) -> None:
-            await asyncio.sleep(duration)
-
-    return Transport()
 
 
 def needed(dialect: str, count: int) -> Counter[str]:
