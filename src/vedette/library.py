@@ -275,7 +275,7 @@ def _by_name() -> Iterator[None]:
     try:
         yield
     except Missing as error:
-        raise Unknown(error.message, hint=error.hint) from error
+        raise Unknown(error.message, hint=error.hint).about(error.request) from error
 
 
 def _read(plan: Proposal | bytes | str | Path) -> tuple[bytes, Path | None]:

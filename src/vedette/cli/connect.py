@@ -128,7 +128,7 @@ def by_name() -> Iterator[None]:
     try:
         yield
     except Missing as error:
-        raise Unknown(error.message, hint=error.hint) from error
+        raise Unknown(error.message, hint=error.hint).about(error.request) from error
 
 
 def carried(talk: Coroutine[Any, Any, T], watch: Watch | None = None) -> T:
@@ -145,5 +145,6 @@ def carried(talk: Coroutine[Any, Any, T], watch: Watch | None = None) -> T:
 def told(failures: dict[str, Any], *, as_json: bool) -> int:
     """Say of each place that failed why, and return the verdict on them."""
     for place, error in failures.items():
-        output.error(error.code, f"{place}: {error.message}", error.hint, as_json=as_json)
+        message = f"{place}: {error.message}"
+        output.error(error.code, message, error.hint, request=error.request, as_json=as_json)
     return 5 if failures else 0

@@ -100,7 +100,9 @@ def comments(dialect: Dialect, id: str) -> Talk[list[Said]]:
         if link is None:
             return said
         if link in followed:
-            raise Strayed(f"comments of {id}: a page links back to one already read")
+            raise Strayed(f"comments of {id}: a page links back to one already read").about(
+                reply.request
+            )
         followed.add(link)
         asked = dialect.follow(link)
 
@@ -139,7 +141,7 @@ def _looked(
     except VedetteError as error:
         if not sent:
             raise
-        raise _unsettled(id, error.message) from error
+        raise _unsettled(id, error.message).about(error.request) from error
     return sum(is_same_comment(one.message, message) for one in said) > there
 
 
@@ -157,5 +159,5 @@ def _found(dialect: Dialect, id: str, name: str, *, tried: bool) -> Talk[Said | 
     except VedetteError as error:
         if not tried:
             raise
-        raise _unsettled(id, error.message) from error
+        raise _unsettled(id, error.message).about(error.request) from error
     return next(iter(said), None)

@@ -150,7 +150,7 @@ class _Asked:
             raise Unsettled(
                 f"{self._wish.key}: a write was sent, and its end is unknown: {error.message}",
                 hint="`vedette resume` looks at it before anything else",
-            ) from error
+            ).about(error.request) from error
         if seen is None:
             return Ended(outcome="gone")
         self.seen = seen

@@ -153,7 +153,7 @@ class Driver:
                 if reply.status < 500:
                     return reply
                 told = problem(reply, question.of)
-                fault = Outage(told.message, hint=told.hint)
+                fault = Outage(told.message, hint=told.hint).about(told.request)
             tries += 1
             if isinstance(fault, Garbled) and not way.reach.patience:
                 raise fault  # a person who asks wants to hear of the portal now
@@ -221,7 +221,7 @@ class Driver:
             return None if status == 429 else reply
         if status >= 500:
             told = problem(reply, of)
-            gates.failed(passage, Outage(told.message, hint=told.hint))
+            gates.failed(passage, Outage(told.message, hint=told.hint).about(told.request))
         else:
             gates.answered(way, passage, reply)
         return reply
