@@ -18,7 +18,7 @@ from vedette.plan.plan import Scope
 from vedette.run import folders
 from vedette.run.choice import Choice, choose
 from vedette.run.link import Link
-from vedette.run.observe import Log, Observer
+from vedette.run.observe import Observer, observer
 from vedette.run.profile import DialectName, Profile
 from vedette.run.settings import Settings, load
 from vedette.store.journal import Journal
@@ -84,8 +84,7 @@ async def linked(
             " has no place that does",
             hint="choose the profile it was made with: --profile NAME",
         )
-    told = _observer(target)
-    try:
+    with observed(target) as told:
         link = await connect(
             chosen,
             patterns=target.workspaces if scope is None else (),
@@ -93,23 +92,25 @@ async def linked(
             waiting=watch.waiting if watch is not None else None,
             prompt=output.note,
             note=output.note,
+            observer=told,
         )
-        link.observed(told)
         try:
             yield link
         finally:
             await link.close()
+
+
+@contextmanager
+def observed(target: Target) -> Iterator[Observer]:
+    """Give who is told of what goes on, by --log-file and VEDETTE_TRACE, errors included."""
+    told = observer(target.log_file, environ=os.environ, say=output.note)
+    try:
+        yield told
     except VedetteError as error:
         told.failure(error)
         raise
     finally:
         told.close()
-
-
-def _observer(target: Target) -> Observer:
-    """Return who is told of what goes on, by --log-file and VEDETTE_TRACE."""
-    log = Log(Path(target.log_file), note=output.note) if target.log_file else None
-    return Observer(log=log, key=os.environ.get("VEDETTE_TRACE"), say=output.note)
 
 
 @contextmanager

@@ -345,7 +345,7 @@ def _given_up(failures: Failures) -> list[str]:
 def _why(failure: VedetteError | str) -> str:
     if isinstance(failure, str):
         return failure
-    return f"{failure.message} ({failure.hint})" if failure.hint else failure.message
+    return f"{failure.told} ({failure.hint})" if failure.hint else failure.told
 
 
 def _after(done: Done, told: Summary, undone_by: str | None) -> list[str]:

@@ -207,7 +207,7 @@ class Driver:
                 raise Garbled(  # noqa: TRY301 - it is as good as no answer
                     f"{of}: a web page answered ({reply.status}) instead of the service",
                     hint="a proxy, or a network that wants you to sign in first",
-                )
+                ).about(reply.request)
         except _SILENT as error:
             gates.lost(passage, error)
             raise

@@ -16,7 +16,7 @@ from vedette.model import Owner
 from vedette.model.select import Bound
 from vedette.plan.plan import Scope
 from vedette.run.drive import Driver
-from vedette.run.observe import Observed, Observer
+from vedette.run.observe import Observer, watched
 from vedette.run.profile import Profile, chosen
 from vedette.run.references import Reference
 from vedette.wire.dialect import Dialect, Page, Said, Seen
@@ -52,8 +52,7 @@ class Link:
     def observed(self, observer: Observer) -> None:
         """Let somebody be told of all that goes over this link from now on."""
         self.observer = observer
-        if not observer.is_idle:
-            self.driver.sender = Observed(self.driver.sender, observer)
+        self.driver.sender = watched(self.driver.sender, observer)
 
     @property
     def scope(self) -> Scope:
