@@ -154,8 +154,7 @@ async def connect(
         raise
     assert isinstance(link.driver.sender, InProcess)
     link.driver.sender.lock = lock
-    link.observed(observer or Observer())
-    return link
+    return link.observed(observer)
 
 
 async def _over_https(

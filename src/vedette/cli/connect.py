@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +13,12 @@ from vedette.cli import output
 from vedette.cli.options import Target
 from vedette.cli.progress import Watch
 from vedette.cli.verdict import Stopped
-from vedette.errors import Asked, Missing, Refused, Unknown, VedetteError
+from vedette.errors import Asked, Missing, Refused, Unknown
 from vedette.plan.plan import Scope
 from vedette.run import folders
 from vedette.run.choice import Choice, choose
 from vedette.run.link import Link
-from vedette.run.observe import Observer, observer
+from vedette.run.observe import Observer, observing
 from vedette.run.profile import DialectName, Profile
 from vedette.run.settings import Settings, load
 from vedette.store.journal import Journal
@@ -100,17 +100,9 @@ async def linked(
             await link.close()
 
 
-@contextmanager
-def observed(target: Target) -> Iterator[Observer]:
-    """Give who is told of what goes on, by --log-file and VEDETTE_TRACE, errors included."""
-    told = observer(target.log_file, environ=os.environ, say=output.note)
-    try:
-        yield told
-    except VedetteError as error:
-        told.failure(error)
-        raise
-    finally:
-        told.close()
+def observed(target: Target) -> AbstractContextManager[Observer]:
+    """Give who is told of what goes on, by --log-file and the variables."""
+    return observing(target.log_file, environ=os.environ, say=output.note)
 
 
 @contextmanager

@@ -55,16 +55,14 @@ async def connect(
     principal = known.name if known else "unknown"
     memory = Memory(folders.state() / NAME, principal)
     driver = Driver(sender, waiting=pausing(waiting, observer), memory=memory)
-    link = Link(
+    return Link(
         profile,
         principal=principal,
         dialects=dialects,
         driver=driver,
         lookup=Directory(directory(driver, profile.graph)),
         people=profile.owners(authorizer.home),
-    )
-    link.observed(observer or Observer())
-    return link
+    ).observed(observer)
 
 
 class _Authorizer:

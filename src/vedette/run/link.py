@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Self
 
 from vedette.errors import Asked, Missing, Refused, Unknown, VedetteError
 from vedette.flow.pages import pages
@@ -49,10 +50,12 @@ class Link:
         self.people = people
         self.observer = Observer()
 
-    def observed(self, observer: Observer) -> None:
+    def observed(self, observer: Observer | None) -> Self:
         """Let somebody be told of all that goes over this link from now on."""
-        self.observer = observer
-        self.driver.sender = watched(self.driver.sender, observer)
+        if observer is not None:
+            self.observer = observer
+            self.driver.sender = watched(self.driver.sender, observer)
+        return self
 
     @property
     def scope(self) -> Scope:

@@ -140,8 +140,9 @@ class Observer:
                 self._tell(f"{step.key} {line}")
 
     def waits(self, host: str, seconds: float) -> None:
-        """Be told that a service's quota holds calls back."""
-        self._write("wait", host=host, seconds=round(seconds, 3))
+        """Be told that a quota holds calls back; what is shorter than a second is its pace."""
+        if seconds >= 1:
+            self._write("wait", host=host, seconds=round(seconds, 3))
 
     def token(self, scope: str, seconds: float, error: str | None) -> None:
         """Be told that a token was asked for, and what kind of error came instead, if one did."""
@@ -273,16 +274,25 @@ class Watched:
         await self._credential.close()
 
 
-def observer(
-    log_file: str | None, *, environ: Mapping[str, str], say: Callable[[str], None]
-) -> Observer:
+@contextmanager
+def observing(
+    log_file: str | Path | None, *, environ: Mapping[str, str], say: Callable[[str], None]
+) -> Iterator[Observer]:
     """
-    Return who is told, as the log file named here and the variables say; `say` hears of the
-    conversation, and of a log that ends early. A file that cannot be written is `Asked`.
+    Give who is told, as the log file named here and the variables say, of errors too; `say`
+    hears of the conversation, and of a log that ends early. A file that cannot be written is
+    `Asked`.
     """
     path = log_file or environ.get("VEDETTE_LOG_FILE")
     log = Log(Path(path), note=say) if path else None
-    return Observer(log=log, key=environ.get("VEDETTE_TRACE"), say=say)
+    told = Observer(log=log, key=environ.get("VEDETTE_TRACE"), say=say)
+    try:
+        yield told
+    except VedetteError as error:
+        told.failure(error)
+        raise
+    finally:
+        told.close()
 
 
 def watched(sender: Sender, observer: Observer | None) -> Sender:
