@@ -12,6 +12,7 @@ import msgspec
 
 from vedette.errors import VedetteError
 from vedette.flow.talk import Tell
+from vedette.report.clean import exact
 from vedette.wire.http import Call, Reply
 from vedette.wire.problems import clean
 from vedette.wire.veil import veiled
@@ -76,7 +77,7 @@ def document(body: bytes | None) -> Any:
 
 def shown(value: Any) -> str:
     """Return a value as JSON, short and fit for one line."""
-    return "nothing" if value is None else clean(msgspec.json.encode(value).decode(), _LONGEST)
+    return "nothing" if value is None else clean(exact(value), _LONGEST)
 
 
 def _members(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
