@@ -342,6 +342,10 @@ def _how(way: Way) -> How:
         raise Asked(f"share {how.share} is no share", hint="a part of 1, such as 0.7")
     if how.until is not None and how.until.tzinfo is None:
         raise Asked("until has no zone", hint="datetime(..., tzinfo=UTC)")
+    if how.until is not None and how.until <= clock.now():
+        raise Asked(f"until {how.until:%Y-%m-%d %H:%M %Z} is over", hint="name a time to come")
+    if how.patience < 0:
+        raise Asked(f"patience {how.patience} is no time", hint="seconds; 0 is not at all")
     return how
 
 
