@@ -103,7 +103,8 @@ def comments(dialect: Dialect, id: str) -> Talk[list[Said]]:
         if link is None:
             return said
         if link in followed or len(followed) >= PAGES:
-            raise Strayed(f"comments of {id}: the pages do not come to an end")
+            strayed = Strayed(f"comments of {id}: the pages do not come to an end")
+            raise strayed.about(reply.request)
         followed.add(link)
         asked = dialect.follow(link)
 
@@ -142,7 +143,7 @@ def _looked(
     except VedetteError as error:
         if not sent:
             raise
-        raise _unsettled(id, error.message) from error
+        raise _unsettled(id, error.message).about(error.request) from error
     return sum(is_same_comment(one.message, message) for one in said) > there
 
 
@@ -160,5 +161,5 @@ def _found(dialect: Dialect, id: str, name: str, *, tried: bool) -> Talk[Said | 
     except VedetteError as error:
         if not tried:
             raise
-        raise _unsettled(id, error.message) from error
+        raise _unsettled(id, error.message).about(error.request) from error
     return next(iter(said), None)

@@ -156,7 +156,7 @@ class Deciding:
             raise Unsettled(
                 f"{self._wish.key}: a write was sent, and its end is unknown: {error.message}",
                 hint="`vedette resume` looks at it before anything else",
-            ) from error
+            ).about(error.request) from error
 
     def decided(self, seen: Seen) -> Talk[Ended | Try]:
         """Decide what is to be done about the incident as it was seen."""

@@ -184,7 +184,7 @@ class Run:
         except VedetteError as error:
             if error is self._stop:
                 return
-            effects[len(effects)] = Ended(outcome="failed", error=error.message)
+            effects[len(effects)] = Ended(outcome="failed", error=error.told)
             self._note(number, one, effects)
         else:
             self._note(number, one, effects)

@@ -157,7 +157,7 @@ class Driver:
                 if reply.status < 500:
                     return reply
                 told = problem(reply, question.of)
-                fault = Outage(told.message, hint=told.hint)
+                fault = Outage(told.message, hint=told.hint).about(told.request)
             if isinstance(fault, Garbled) and not way.reach.patience:
                 raise fault  # a person who asks wants to hear of the portal now
             tries += 1
@@ -206,7 +206,7 @@ class Driver:
                 raise Garbled(  # noqa: TRY301 - it is as good as no answer
                     f"{of}: a web page answered ({reply.status}) instead of the service",
                     hint="a proxy, or a network that wants you to sign in first",
-                )
+                ).about(reply.request)
         except _SILENT as error:
             gates.lost(passage, error)
             raise
@@ -220,7 +220,7 @@ class Driver:
             return None if status == 429 else reply
         if status >= 500:
             told = problem(reply, of)
-            gates.failed(passage, Outage(told.message, hint=told.hint))
+            gates.failed(passage, Outage(told.message, hint=told.hint).about(told.request))
         else:
             gates.answered(way, passage, reply)
         return reply

@@ -198,6 +198,7 @@ async def _sit(
         throttled = round(link.driver.throttled - already, 3)
         ended = stamp(the_time())
         journal.end(run.name, Totals(ended=ended, counts=counts, throttled_seconds=throttled))
+        link.observer.stopped(run.name, run.stopped, run.failures)
         done = journal.done(run.name)
         if run_file is not None:
             runfile.write(run_file, done, journal.steps(run.name))

@@ -76,6 +76,7 @@ class Steps:
         self._plan = plan
         self._dialects = link.reaching(plan.scope)
         self._driver = link.driver
+        self._observer = link.observer
         self._ledger = ledger
         self._asking = asking
         self._how = how
@@ -205,4 +206,8 @@ class Steps:
         return await self._driver.carry(talk, self._durable(number))
 
     def _durable(self, number: int) -> Callable[[Tell], asyncio.Future[None]]:
-        return lambda write: self._ledger.intend(number, write)
+        def noted(write: Tell) -> asyncio.Future[None]:
+            self._observer.intends(write)
+            return self._ledger.intend(number, write)
+
+        return noted

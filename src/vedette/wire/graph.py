@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from vedette.errors import Asked, Garbled
 from vedette.model import Incident, Plane
@@ -105,7 +106,7 @@ class Graph:
     def page(self, reply: Reply) -> Page:
         """Understand a page."""
         found = _opened(reply, self._of)
-        seen = tuple(self._seen(bytes(raw)) for raw in found.value)
+        seen = tuple(self._seen(bytes(raw), reply) for raw in found.value)
         return Page(seen=seen, link=found.link or None)
 
     def read(self, id: str) -> Call:
@@ -118,7 +119,7 @@ class Graph:
 
     def seen(self, reply: Reply, id: str | None = None) -> Seen:
         """Understand one incident; where `id` was asked for, another one is `Garbled`."""
-        return asked_for(id, self._seen(reply.body), self._of)
+        return asked_for(id, self._seen(reply.body, reply), self._of, reply)
 
     def version(self, reply: Reply) -> str | None:
         """Return when the incident was changed last, which is all that tells versions apart."""
@@ -181,7 +182,9 @@ class Graph:
         told = document(reply, of)
         found = told.get("value", told.get("comments")) if isinstance(told, dict) else None
         if not isinstance(found, list):
-            raise Garbled(f"{of}: the answer holds no comments where they belong")
+            raise Garbled(f"{of}: the answer holds no comments where they belong").about(
+                reply.request
+            )
         return tuple(_said(one) for one in found), text(told.get("@odata.nextLink")) or None
 
     def _get(self, url: str) -> Call:
@@ -193,10 +196,13 @@ class Graph:
             tenant=self._place.tenant_id,
         )
 
-    def _seen(self, body: bytes) -> Seen:
-        found = document(Reply(status=200, body=body), self._of)
+    def _seen(self, body: bytes, reply: Reply) -> Seen:
+        of = self._of
+        found = document(replace(reply, body=body), of)
         if not isinstance(found, dict) or not text(found.get("id")):
-            raise Garbled(f"{self._of}: the answer holds no incident where one belongs")
+            raise Garbled(f"{of}: the answer holds no incident where one belongs").about(
+                reply.request
+            )
         return Seen(incident=decode(found, self._place), document=body)
 
 
@@ -204,7 +210,7 @@ def _opened(reply: Reply, of: str) -> _Envelope:
     try:
         return _envelope(reply.body)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise Garbled(f"{of}: the answer holds no list ({error})") from error
+        raise Garbled(f"{of}: the answer holds no list ({error})").about(reply.request) from error
     except (msgspec.DecodeError, RecursionError):
         document(reply, of)
         raise

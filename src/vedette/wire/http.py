@@ -68,4 +68,4 @@ def document(reply: Reply, of: str) -> Any:
             hint="a proxy or sign-in page may have answered instead of the service"
             if reply.body.lstrip()[:1] == b"<"
             else f"the body may have been cut short ({error})",
-        ) from error
+        ).about(reply.request) from error
