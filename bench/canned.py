@@ -2,7 +2,8 @@
 An HTTPS service with canned answers, as fast as Python can give them, in its own process.
 
 It knows two things: the GET of an incident, whose id it takes from the path, and its PUT,
-answered with a new etag. Anything else is 404. It keeps counts, so that who measures can
+answered with a new etag. Anything else is 404. In the workspace `KEPT` it remembers who has
+the tag, so that what was done can be taken back. It keeps counts, so that who measures can
 see that every contender did the same work. It ends when its standard input does.
 """
 
@@ -19,7 +20,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.request import Request, urlopen
 
 from cryptography import x509
@@ -32,6 +33,7 @@ PATH = (
     "/subscriptions/d0cfe6b2-9ac0-4464-9919-dccaee2e48c0/resourceGroups/soc"
     "/providers/Microsoft.OperationalInsights/workspaces/soc-eu"
 )
+KEPT = f"{PATH}-kept"
 TAG = "bench"
 ETAG = '"0b00ce0c-0000-0d00-0000-6745f1a20000"'
 _NEXT = b"0c00ce0c-0000-0d00-0000-6745f1a30000"
@@ -95,6 +97,15 @@ def incident() -> dict[str, Any]:
     }
 
 
+def _tagged(reply: bytes) -> bytes:
+    """The reply of an incident that has the tag, in its second version."""
+    _, body = reply.split(b"\r\n\r\n", 1)
+    told = json.loads(body)
+    told["properties"]["labels"].append({"labelName": TAG, "labelType": "User"})
+    told["etag"] = f'"{_NEXT.decode()}"'
+    return _reply(b"200 OK", json.dumps(told, separators=(",", ":")).encode())
+
+
 def _reply(status: bytes, body: bytes) -> bytes:
     head = b"HTTP/1.1 %b\r\nContent-Type: application/json; charset=utf-8\r\n" % status
     return head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
@@ -109,6 +120,9 @@ class Canned(asyncio.Protocol):
     _unknown = _reply(b"404 Not Found", b'{"error":{"code":"NotFound","message":"Not here."}}')
     _mark = _ID.encode()
     _tag = f'"{TAG}"'.encode()
+    _kept = KEPT.encode()
+    _tagged_found = _tagged(_found)
+    _have: ClassVar[set[bytes]] = set()
 
     def __init__(self) -> None:
         self._heard = b""
@@ -144,9 +158,13 @@ class Canned(asyncio.Protocol):
             return self._unknown
         if method == b"GET":
             self.counts["get"] += 1
-            return self._found.replace(self._mark, name)
+            found = self._tagged_found if name in self._have else self._found
+            return found.replace(self._mark, name)
         self.counts["put"] += 1
-        self.counts["tagged"] += self._tag in body
+        is_tagged = self._tag in body
+        self.counts["tagged"] += is_tagged
+        if target.startswith(self._kept):
+            (self._have.add if is_tagged else self._have.discard)(name)
         return self._written.replace(self._mark, name)
 
 

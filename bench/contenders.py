@@ -166,7 +166,7 @@ def vedette(job: Job) -> Callable[[], None]:
     return run
 
 
-def _link(job: Job) -> Any:
+def _link(job: Job, path: str = PATH) -> Any:
     from msgspec.structs import replace  # noqa: PLC0415
 
     from vedette.run.choice import local  # noqa: PLC0415
@@ -176,7 +176,7 @@ def _link(job: Job) -> Any:
     from vedette.wire.dialect import Place  # noqa: PLC0415
     from vedette.wire.incidents import Incidents  # noqa: PLC0415
 
-    place = Place(endpoint=job.url, path=PATH, name="soc-eu")
+    place = Place(endpoint=job.url, path=path, name="soc-eu")
     return Link(
         replace(local(), name="bench"),
         principal="bench",

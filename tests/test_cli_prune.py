@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from runs import WHO, header
+from runs import WHO, header, plan
 from shell import Shell
 from vedette.errors import Unknown
 from vedette.store.journal import Journal
@@ -22,7 +22,7 @@ DONE = Totals(ended=OLD, counts={"written": 1})
 
 def begun(journal, name, started, *, undoes=None, totals=DONE):
     told = msgspec.structs.replace(header(name, steps=1), started=started, undoes=undoes)
-    journal.begin(told, b"{}")
+    journal.begin(told, plan(1))
     if totals is not None:
         journal.end(name, totals)
 
@@ -74,7 +74,7 @@ def test_the_room_is_given_back_and_the_rest_still_vouches_for_itself(journal, t
     journal.end("r-new", DONE)
     for number in range(40):
         told = msgspec.structs.replace(header(f"r-{number}", steps=1), started=OLD)
-        journal.begin(told, bytes(str(number) * 20_000, "ascii"))
+        journal.begin(told, plan(100))
         for attempt in range(50):
             journal.intend(f"r-{number}", 0, 0, attempt, b"x" * 500)
         journal.end(f"r-{number}", DONE)

@@ -65,7 +65,12 @@ def altered(path: Path, statement: str) -> None:
         "UPDATE entries SET chain = zeroblob(32) WHERE place = 2",
         "DELETE FROM entries WHERE place = 2",
         "UPDATE runs SET header = CAST(replace(CAST(header AS TEXT), 'linda', 'mario') AS BLOB)",
-        "UPDATE runs SET plan = zeroblob(10)",
+        "UPDATE plans SET body = zeroblob(10)",
+        "UPDATE plans SET steps = 2 WHERE piece = 1",
+        "DELETE FROM plans WHERE piece = 1",
+        "UPDATE runs SET totals = CAST(replace(CAST(totals AS TEXT), '3', '2') AS BLOB)",
+        "UPDATE runs SET totals = NULL",
+        "UPDATE runs SET plan_digest = 'sha256:other'",
         "UPDATE runs SET run = 'r-other'",
     ],
 )
@@ -75,7 +80,7 @@ def test_an_altered_entry_is_named(tmp_path, change):
     altered(path, change)
     run = "r-other" if "r-other" in change else RUN
     with closing(Journal(path)) as journal:
-        for reading in (journal.read, journal.plan, journal.outcomes, journal.unsettled):
+        for reading in (journal.read, journal.planned, journal.outcomes, journal.unsettled):
             with pytest.raises(Failed, match=rf"run {run} was altered or cut at entry \d"):
                 reading(run)
         with pytest.raises(Failed):

@@ -280,8 +280,9 @@ class Connection:
     async def resume(self, run: str = "last", **way: Unpack[Way]) -> Finished:
         """Go on with a run where it stopped; a finished one is told as it is."""
         with _journal() as journal:
-            name = recorded(run, journal).run
-            return await resume(self._link, name, journal, how=_how(way), now=clock.now())
+            told = recorded(run, journal)
+            how = _how(way)
+            return await resume(self._link, told.run, journal, how=how, now=clock.now(), told=told)
 
     def runs(self, limit: int = 20) -> tuple[Ran, ...]:
         """Return the newest runs of this machine, newest first."""

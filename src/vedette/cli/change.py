@@ -146,13 +146,15 @@ def apply(
     done is kept beside the plan, in plan.run.json, which `vedette undo` takes too.
     """
     planned, data = files.read(file)
+    held = [data]
+    del data
 
     async def go(watch: Watch) -> Finished:
         async with linked(target, planned.scope, watch=watch) as link:
             return await applied(
                 link,
                 planned,
-                data,
+                held.pop(),
                 watch,
                 allowed=allowed,
                 how=how,
@@ -227,18 +229,20 @@ async def applied(
 ) -> Finished:
     """Apply a plan, with this machine's journal."""
     with journal() as kept:
+        talk = apply_plan(
+            link,
+            planned,
+            data,
+            kept,
+            allowed=allowed,
+            how=how,
+            now=clock.now(),
+            watch=watch.ended,
+            **more,
+        )
+        del data  # the journal has it once the run has begun, and it may be large
         try:
-            return await apply_plan(
-                link,
-                planned,
-                data,
-                kept,
-                allowed=allowed,
-                how=how,
-                now=clock.now(),
-                watch=watch.ended,
-                **more,
-            )
+            return await talk
         except asyncio.CancelledError:
             # stopped before the first incident was done, it has a name all the same
             watch.run = watch.run or kept.unfinished(planned.digest)

@@ -13,7 +13,6 @@ from vedette.cli.options import json_only
 from vedette.errors import Asked, Failed
 from vedette.model import AddComment
 from vedette.plan.done import Done, Outcome
-from vedette.plan.file import opened
 from vedette.plan.plan import step
 from vedette.report import plans
 from vedette.report import runs as report
@@ -141,7 +140,7 @@ def _kind(kept: Journal, ran: Ran) -> str:
     if header.undoes is not None:
         return "undo"
     if header.kind == "apply" and header.planned == 1:
-        (raw,) = opened(kept.plan(header.run)).steps
+        (raw,) = kept.planned(header.run).steps
         if all(isinstance(edit, AddComment) for edit in step(raw).edits):
             return "comment"
     return header.kind

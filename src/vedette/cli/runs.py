@@ -84,8 +84,12 @@ async def _back(
             click.echo(report.text(planned), err=True)
         narrow = narrowed(target, link)
         allowed = respelled(done.allowed)
-        ended = await applied(link, planned, data, watch, allowed=allowed, how=how, narrow=narrow)
-        return planned, data, ended
+        held = [data]
+        del data
+        ended = await applied(
+            link, planned, held.pop(), watch, allowed=allowed, how=how, narrow=narrow
+        )
+        return planned, b"", ended
 
 
 @click.command()
@@ -105,7 +109,8 @@ def resume(*, target: Target, run: str, every: bool, how: How) -> int:
 
     async def go(watch: Watch) -> Finished:
         with journal() as kept:
-            done = recorded(run, kept)
+            is_file = _is_file(run)
+            done = recorded(run, kept) if is_file else kept.done(kept.find(run))
             async with linked(target, done.scope, watch=watch) as link:
                 return await resume_run(
                     link,
@@ -114,7 +119,8 @@ def resume(*, target: Target, run: str, every: bool, how: How) -> int:
                     how=how,
                     now=clock.now(),
                     watch=watch.ended,
-                    run_file=Path(run) if _is_file(run) else None,
+                    run_file=Path(run) if is_file else None,
+                    told=done if is_file else None,
                 )
 
     with Watch(quiet=target.as_json) as watch:

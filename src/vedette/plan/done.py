@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
 from vedette.model import Edit
-from vedette.plan.plan import Scope
+from vedette.plan.plan import Scope, Verdict
 
 
 class Outcome(StrEnum):
@@ -21,6 +22,28 @@ class Outcome(StrEnum):
     GONE = "gone"
     FAILED = "failed"
     REMAINING = "remaining"
+
+
+class Saw(Struct, frozen=True, kw_only=True):
+    """What the plan saw of an incident: its version, and the touched fields."""
+
+    etag: str | None
+    modified: str | None
+    before: dict[str, Any]
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """What a run's plan says besides its steps and its scope: whoever goes on needs it."""
+
+    made: str
+    now: str
+    by: str
+    source: str
+    principal: str
+    conditions: dict[str, str]
+    watchlists: dict[str, Any]
+    verdict: Verdict
+    expires: str
 
 
 class DoneStep(Struct, frozen=True, kw_only=True):
@@ -46,6 +69,7 @@ class DoneStep(Struct, frozen=True, kw_only=True):
     comments: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     error: str | None = None
+    saw: Saw | None = None
 
 
 class Done(Struct, frozen=True, kw_only=True, rename="camel"):
@@ -61,4 +85,5 @@ class Done(Struct, frozen=True, kw_only=True, rename="camel"):
     ended: str | None
     allowed: dict[str, str] = {}
     throttled_seconds: float = 0.0
-    steps: tuple[DoneStep, ...] = ()
+    origin: Origin | None = None
+    steps: Sequence[DoneStep] = ()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import msgspec
@@ -21,10 +22,12 @@ from vedette.model import Incident, RemoveComments, Restore
 from vedette.model.change import restored
 from vedette.model.letters import harmless
 from vedette.plan.guard import RAILS
+from vedette.plan.packed import MANY, raws
 from vedette.plan.plan import FORMAT, Plan, Step, step
 
 _DIGESTED = tuple(sorted(field.encode_name for field in fields(Plan) if field.name != "digest"))
 _BOM = b"\xef\xbb\xbf"  # editors on Windows add one; it says nothing
+_NO_STEPS = b'\n  "steps": []'  # by its indent the plan's own, whatever else has this name
 _SHOWN = 200
 _NEVER_NULL = frozenset({"title", "severity", "status", "tags"})
 _BLANK = Incident(key="", id="", plane="", severity="", status="")
@@ -62,7 +65,18 @@ def sealed(plan: Plan) -> bytes:
     Return the file's content: indented JSON in UTF-8, with the digest of the rest. What would
     steer a terminal is escaped, for a plan is printed too.
     """
-    return harmless(msgspec.json.format(msgspec.json.encode(digested(plan)), indent=2)) + b"\n"
+    head = msgspec.json.encode(replace(digested(plan), steps=()))
+    before, empty, after = _indented(head).partition(_NO_STEPS)
+    out = BytesIO()  # steps one by one: a large plan is in memory once, not three times
+    out.write(before)
+    out.write(empty.removesuffix(b"]"))
+    for place, raw in enumerate(plan.steps):
+        out.write(b",\n    " if place else b"\n    ")
+        out.write(_indented(bytes(raw)).replace(b"\n", b"\n    "))
+    out.write(b"\n  ]" if plan.steps else b"]")
+    out.write(after)
+    out.write(b"\n")
+    return out.getvalue()
 
 
 def opened(data: bytes) -> Plan:
@@ -87,7 +101,11 @@ def opened(data: bytes) -> Plan:
             "the plan was changed after it was made: its digest no longer matches",
             hint="make it again with `vedette plan`; a plan is never edited by hand",
         )
-    return plan
+    return replace(plan, steps=raws(plan.steps)) if len(plan.steps) > MANY else plan
+
+
+def _indented(told: bytes) -> bytes:
+    return harmless(msgspec.json.format(told, indent=2))
 
 
 def _canonical(value: Any) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
@@ -28,6 +28,8 @@ HANDS_OFF = "no-automation"
 RAILS = ("changes", "close", "high", "owned", "reopen", "merged")
 
 _WORDS = "changes=N, close=N%, high, owned, reopen, merged"
+_AHEAD = timedelta(hours=1)
+"""So far two machines' clocks may be apart."""
 _HIGH = frozenset({Severity.HIGH.value, Severity.CRITICAL.value})
 _FORM = re.compile(r"\s*([a-z]+)\s*(?:=\s*([0-9]{1,9})\s*(%?))?\s*")
 _DOES = {
@@ -235,14 +237,28 @@ def obey(plan: Plan, allowed: Allowed, places: Collection[str] | None = None) ->
 
 def check_run(plan: Plan, *, now: datetime, here: Scope) -> None:
     """
-    Raise `Refused` when the plan expired, or was made for what `here` does not reach. The
-    profile's name may differ: plans travel between machines.
+    Raise `Refused` when the plan expired, was made later than it is now, or was made for what
+    `here` does not reach.
     """
+    if instant(plan.made) > now + _AHEAD:
+        raise Refused(
+            f"the plan was made at {plan.made}, and here it is {now.isoformat(timespec='seconds')}:"
+            " one of the two clocks is wrong, so nothing says how old the plan is",
+            hint="set the clock, or make the plan again with `vedette plan`",
+        )
     if instant(plan.expires) <= now:
         raise Refused(
             f"the plan expired at {plan.expires}; it is {now.isoformat(timespec='seconds')}",
             hint="make it again with `vedette plan`",
         )
+    check_reach(plan, here)
+
+
+def check_reach(plan: Plan, here: Scope) -> None:
+    """
+    Raise `Refused` when the plan was made for what `here` does not reach. The profile's name
+    may differ: plans travel between machines.
+    """
     if plan.scope.dialect != here.dialect:
         raise _elsewhere("dialect", [plan.scope.dialect], [here.dialect])
     for what in ("hosts", "workspaces", "tenants"):

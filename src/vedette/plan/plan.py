@@ -8,6 +8,7 @@ until their turn: a plan of 100,000 steps costs little more than its bytes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -104,7 +105,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     watchlists: dict[str, Any] = {}
     verdict: Verdict
     expires: str
-    steps: list[Raw]
+    steps: Sequence[Raw]
     digest: str = ""
 
 

@@ -5,7 +5,8 @@ what playbooks did meanwhile does not, and what somebody changed since stays the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Raw, Struct
@@ -25,13 +26,19 @@ from vedette.model import (
 )
 from vedette.plan.done import Done, DoneStep, Outcome
 from vedette.plan.file import digested
-from vedette.plan.plan import Plan, Step, Verdict
+from vedette.plan.packed import raws
+from vedette.plan.plan import Plan, Step, Verdict, step
 
 UNDO = "undo "
 """How the source of a plan begins that takes a run back; the run's name follows."""
 
 MARK = "vedette/"
 """How the tag begins that a rule leaves, so that it acts only once on an incident."""
+
+
+def undone_by(plan: Plan) -> str | None:
+    """Return the run that this plan takes back, if it does."""
+    return plan.source.removeprefix(UNDO) if plan.source.startswith(UNDO) else None
 
 
 def reverse(
@@ -71,7 +78,7 @@ def reverse(
             conditions={because: ""},
             verdict=Verdict(notes=tuple(_notes(done, steps))),
             expires=expires,
-            steps=[Raw(msgspec.json.encode(one)) for one in steps],
+            steps=steps,
         )
     )
 
@@ -81,9 +88,9 @@ class _How(Struct, frozen=True, kw_only=True):
     uncomment: bool
 
 
-def _all_turned(done: Done, because: str, how: _How) -> list[Step]:
+def _all_turned(done: Done, because: str, how: _How) -> Sequence[Raw]:
     turned = (_turned(one, done, because, how) for one in done.steps if _wrote(one))
-    return [one for one in turned if one is not None]
+    return raws(Raw(msgspec.json.encode(one)) for one in turned if one is not None)
 
 
 def _wrote(one: DoneStep) -> bool:
@@ -159,17 +166,17 @@ def _known(one: DoneStep, done: Done) -> dict[str, str]:
     return {comment_id(about, one.id, message, part): message for part, message in said}
 
 
-def _notes(done: Done, steps: Iterable[Step]) -> Iterable[str]:
-    gone = sum(len(uncomments_of(one.edits)) for one in steps)
+def _notes(done: Done, steps: Iterable[Raw]) -> Iterable[str]:
+    gone = sum(len(uncomments_of(step(raw).edits)) for raw in steps)
     if gone:
         yield (
             f"{gone:,} {'comment is' if gone == 1 else 'comments are'} deleted for good, which"
             " takes the role Microsoft Sentinel Contributor"
         )
+    counts = Counter(one.outcome for one in done.steps)
     for outcome, what in (
         (Outcome.REMAINING, "were not reached and are no part of this"),
         (Outcome.FAILED, "failed; look at them by hand"),
     ):
-        count = sum(one.outcome is outcome for one in done.steps)
-        if count:
-            yield f"of the run's steps, {count:,} {what}"
+        if counts[outcome]:
+            yield f"of the run's steps, {counts[outcome]:,} {what}"

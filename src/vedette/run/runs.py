@@ -4,57 +4,42 @@ from __future__ import annotations
 
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
-from vedette.errors import Asked, BadPlan, Refused, Unknown, VedetteError
+from vedette.errors import Asked, BadPlan, Refused, Unknown
 from vedette.flow.talk import Intent
 from vedette.flow.update import Again, Rails
 from vedette.kql import Condition, condition
 from vedette.model import Incident, instant
 from vedette.plan.again import again
-from vedette.plan.done import Done, DoneStep, Outcome
-from vedette.plan.file import digested, opened, sealed
-from vedette.plan.guard import Allowed, check_run, merged_since, obey, struck_since
+from vedette.plan.done import Done, Outcome
+from vedette.plan.file import digested, sealed
+from vedette.plan.guard import Allowed, check_reach, check_run, merged_since, obey, struck_since
+from vedette.plan.packed import raws
 from vedette.plan.plan import Plan, Step, step
-from vedette.plan.undo import UNDO, reverse
+from vedette.plan.undo import reverse, undone_by
+from vedette.run import elsewhere
 from vedette.run.apply import Progress, Run
-from vedette.run.clock import now as the_time
 from vedette.run.clock import plan_name, run_name, stamp
 from vedette.run.link import Link
 from vedette.run.propose import LASTS
+from vedette.run.sitting import Finished as Finished  # noqa: PLC0414 - whoever applies asks for it here
+from vedette.run.sitting import sit
 from vedette.run.steps import Asking, Begun, How
 from vedette.store import runfile
 from vedette.store.journal import Journal
-from vedette.store.records import RunHeader, Sitting, Totals
+from vedette.store.records import RunHeader, Sitting
 
 Watch = Callable[[Progress], None]
 
-_WHOLE = 1_000
 _NAMES = 20
 """How many names are tried for a run before it is said that they are taken."""
-_DONE = frozenset({Outcome.WRITTEN, Outcome.ALREADY})
-
-
-class Finished(Struct, frozen=True, kw_only=True):
-    """
-    How a run stands: `failures` are the places given up, `stopped` why it ended early. Past
-    the first thousand, steps that need nobody's look are told without their fields: the
-    journal and the run file have those.
-    """
-
-    done: Done
-    failures: Mapping[str, VedetteError]
-    stopped: VedetteError | None
-    run_file: Path | None
-    resumed: bool
 
 
 async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at the call
@@ -80,16 +65,24 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
         raise BadPlan(f"this plan is {plan.digest}, not the one named by --digest")
     plan, data = _narrowed(plan, data, narrow, link)
     unfinished = journal.unfinished(plan.digest)
+    found = elsewhere.beside(run_file, plan.digest)
+    is_new = found is not None and not journal.has(found.run)
+    if unfinished is None and found is not None and is_new and not elsewhere.is_finished(found):
+        elsewhere.take_up(found, journal, (plan, data))
+        unfinished = found.run
     if unfinished is not None:
         return await resume(
             link, unfinished, journal, how=how, now=now, watch=watch, run_file=run_file
         )
     check_run(plan, now=now, here=link.scope)
     obey(plan, allowed)
-    begun = Begun(before=journal.knows(plan.digest))
+    # applied before, here or by whoever left the file: what was said then is not said again
+    before = journal.knows(plan.digest) or journal.is_doubted or found is not None
+    begun = Begun(before=before)
     header = _begin(journal, lambda: _header(plan, link, allowed, now), data)
     run = _run(header, plan, link, journal, how, begun, watch)
-    return await _sit(run, link, journal, run_file, resumed=False)
+    del data  # the journal has it now, and it may be large
+    return await sit(run, link, journal, run_file, resumed=False)
 
 
 async def resume(
@@ -101,22 +94,27 @@ async def resume(
     now: datetime,
     watch: Watch | None = None,
     run_file: Path | None = None,
+    told: Done | None = None,
 ) -> Finished:
     """
     Go on with a run where it stopped. What was under way is looked at before anything is
     written; an expired plan is no hindrance, for a run may last days. A finished one is told
-    as it is.
+    as it is. One that is not known here is taken up as its file has `told` it.
     """
+    if told is not None and not journal.has(told.run):
+        if elsewhere.is_finished(told):
+            return Finished(done=told, failures={}, stopped=None, run_file=None, resumed=False)
+        elsewhere.take_up(told, journal)
     name = journal.find(name)
     if journal.is_finished(name):
         done = journal.read(name)
         return Finished(done=done, failures={}, stopped=None, run_file=None, resumed=False)
     _not_undone(journal, name)
-    plan = opened(journal.plan(name))
-    check_run(replace(plan, expires="9999-01-01T00:00:00Z"), now=now, here=link.scope)
+    plan = journal.planned(name)
+    check_reach(plan, link.scope)
     journal.resume(name, Sitting(at=stamp(now), host=socket.gethostname(), pid=os.getpid()))
     run = _run(journal.header(name), plan, link, journal, how, _begun(journal, name), watch)
-    return await _sit(run, link, journal, run_file, resumed=True)
+    return await sit(run, link, journal, run_file, resumed=True)
 
 
 def _not_undone(journal: Journal, name: str) -> None:
@@ -181,42 +179,6 @@ def recorded(name: str, journal: Journal) -> Done:
     return journal.read(journal.find(name))
 
 
-async def _sit(
-    run: Run, link: Link, journal: Journal, run_file: Path | None, *, resumed: bool
-) -> Finished:
-    """Carry a run as far as it goes; whatever ends it, the journal and the run file know."""
-    already = link.driver.throttled
-    if run_file is not None:
-        run_file = _beside(run_file, run.name)
-        before = journal.steps(run.name) if resumed else ()
-        runfile.write(run_file, journal.done(run.name), before)
-    try:
-        await run.go()
-    finally:
-        steps = tuple(map(_lean, journal.steps(run.name)))
-        counts = Counter(one.outcome.value for one in steps)
-        throttled = round(link.driver.throttled - already, 3)
-        ended = stamp(the_time())
-        journal.end(run.name, Totals(ended=ended, counts=counts, throttled_seconds=throttled))
-        link.observer.stopped(run.name, run.stopped, run.failures)
-        done = journal.done(run.name)
-        if run_file is not None:
-            runfile.write(run_file, done, journal.steps(run.name))
-    return Finished(
-        done=replace(done, steps=steps),
-        failures=run.failures,
-        stopped=run.stopped,
-        run_file=run_file,
-        resumed=resumed,
-    )
-
-
-def _lean(one: DoneStep) -> DoneStep:
-    if one.number < _WHOLE or one.outcome not in _DONE or one.theirs:
-        return one
-    return replace(one, edits=(), before={}, after={})
-
-
 def _begin(journal: Journal, made: Callable[[], RunHeader], data: bytes) -> RunHeader:
     """Begin a run under a name that no other has: short names do meet, in a busy minute."""
     for _ in range(_NAMES):
@@ -242,7 +204,7 @@ def _header(plan: Plan, link: Link, allowed: Allowed, now: datetime) -> RunHeade
         pid=os.getpid(),
         allowed=allowed.spelled(),
         planned=len(plan.steps),
-        undoes=plan.source.removeprefix(UNDO) if plan.source.startswith(UNDO) else None,
+        undoes=undone_by(plan),
     )
 
 
@@ -323,7 +285,8 @@ def _begun(journal: Journal, name: str) -> Begun:
     for entry in journal.unsettled(name):
         intent = msgspec.json.decode(entry.body, type=Intent)
         unsettled[entry.step] = (*unsettled.get(entry.step, ()), intent)
-    before = journal.knows(journal.header(name).plan_digest, but=name)
+    header = journal.header(name)
+    before = journal.knows(header.plan_digest, but=name) or header.elsewhere or journal.is_doubted
     return Begun(ended=frozenset(ended), unsettled=unsettled, before=before)
 
 
@@ -345,21 +308,8 @@ def _narrowed(plan: Plan, data: bytes, places: tuple[str, ...], link: Link) -> t
     narrow = digested(
         replace(
             plan,
-            steps=[raw for raw in plan.steps if step(raw).place in kept],
+            steps=raws(raw for raw in plan.steps if step(raw).place in kept),
             verdict=replace(plan.verdict, trips=trips),
         )
     )
     return narrow, sealed(narrow)
-
-
-def _beside(path: Path, run: str) -> Path:
-    """Return where a run's file goes: where it was asked for, unless another's is there."""
-    if not path.exists():
-        return path
-    try:
-        is_ours = runfile.read(path).run == run
-    except BadPlan:
-        is_ours = False
-    return (
-        path if is_ours else path.with_name(f"{path.name.removesuffix('.run.json')}.{run}.run.json")
-    )

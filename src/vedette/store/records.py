@@ -9,7 +9,7 @@ it opens the step again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from enum import IntEnum
 from hashlib import sha256
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw, Struct
 
-from vedette.plan.done import DoneStep, Outcome
+from vedette.plan.done import DoneStep, Outcome, Saw
 from vedette.plan.plan import Scope, step
 
 
@@ -34,7 +34,8 @@ class RunHeader(Struct, frozen=True, kw_only=True):
     """
     What a run is, as known when it begins. `plan` is the plan's id, `plan_digest` its
     digest, `allowed` the rails it was let through, `planned` how many steps it has, and
-    `undoes` the run it takes back.
+    `undoes` the run it takes back. One that was begun `elsewhere` is known here from its file,
+    which may be behind.
     """
 
     run: str
@@ -49,6 +50,7 @@ class RunHeader(Struct, frozen=True, kw_only=True):
     allowed: dict[str, str] = {}
     planned: int
     undoes: str | None = None
+    elsewhere: bool = False
 
 
 class Sitting(Struct, frozen=True, kw_only=True):
@@ -120,13 +122,27 @@ class Meant(Struct, frozen=True, kw_only=True):
     removes: str | None = None
 
 
+class _Ended(Struct):
+    outcome: Outcome
+
+
+_ENDED = msgspec.json.Decoder(_Ended)
 _BECAME = msgspec.json.Decoder(Became)
 _MEANT = msgspec.json.Decoder(Meant)
 
 
-def root(header: bytes, plan: bytes) -> bytes:
+Piece = tuple[int | None, bytes]
+"""A piece of a kept plan: how many steps it has, None for a whole plan, and its bytes."""
+
+
+def root(header: bytes, plan: Iterable[Piece]) -> bytes:
     """Return where a run's chain begins: its header and its stored plan are tied in."""
-    return sha256(sha256(header).digest() + sha256(plan).digest()).digest()
+    hashed = sha256()
+    for steps, body in plan:
+        if steps is not None:
+            hashed.update(b"%d steps in %d bytes " % (steps, len(body)))
+        hashed.update(body)
+    return sha256(sha256(header).digest() + hashed.digest()).digest()
 
 
 At = tuple[int, int, int]
@@ -144,45 +160,40 @@ class Stand(Struct):
     outcomes: list[bytes] = []
     open: list[Entry] = []
 
-
-def stands(entries: Iterable[Entry]) -> dict[int, Stand]:
-    """Return how the steps stand, by number; a step without entries is not in it."""
-    found: dict[int, Stand] = {}
-    for entry in entries:
+    def take(self, entry: Entry) -> None:
+        """Count one more entry of the step in, in the order of writing."""
         if entry.kind is Kind.INTENT:
-            found.setdefault(entry.step, Stand()).open.append(entry)
+            self.open.append(entry)
         elif entry.kind is Kind.OUTCOME:
-            stand = found.setdefault(entry.step, Stand())
-            stand.outcomes.append(entry.body)
-            stand.open.clear()
-    return found
+            self.outcomes.append(entry.body)
+            self.open.clear()
 
 
-def outcome(of: Stand) -> Outcome:
-    """Return how a step ended: remaining, while one of its intents is open."""
-    if of.open or not of.outcomes:
-        return Outcome.REMAINING
-    return _BECAME.decode(of.outcomes[-1]).outcome
+def outcome_of(body: bytes) -> Outcome:
+    """Return what the body of an outcome says."""
+    return _ENDED.decode(body).outcome
 
 
-def done_steps(steps: Iterable[Raw], stand: Mapping[int, Stand]) -> Iterator[DoneStep]:
+def done_step(number: int, raw: Raw, stand: Stand, *, unfinished: bool) -> DoneStep:
     """
-    Yield a plan's steps as they went. What an earlier sitting wrote is told even when the
-    step was taken up again since: what stood before is the oldest word, the rest the newest.
+    Return a plan's step as it went. What an earlier sitting wrote is told even when the step
+    was taken up again since: what stood before is the oldest word, the rest the newest. Of a
+    run that is `unfinished` it says what the plan saw too: whoever goes on needs it.
     """
-    for number, raw in enumerate(steps):
-        planned = step(raw)
-        yield DoneStep(
-            number=number,
-            key=planned.key,
-            id=planned.id,
-            plane=planned.plane,
-            place=planned.place,
-            title=planned.title,
-            because=planned.because,
-            edits=planned.edits,
-            **_told(stand.get(number, Stand())),
-        )
+    planned = step(raw)
+    saw = Saw(etag=planned.etag, modified=planned.modified, before=planned.before)
+    return DoneStep(
+        number=number,
+        key=planned.key,
+        id=planned.id,
+        plane=planned.plane,
+        place=planned.place,
+        title=planned.title,
+        because=planned.because,
+        edits=planned.edits,
+        saw=saw if unfinished else None,
+        **_told(stand),
+    )
 
 
 def _told(of: Stand) -> dict[str, Any]:
@@ -206,7 +217,7 @@ def _told(of: Stand) -> dict[str, Any]:
         comments += [meant.comment] if meant.comment else []
         removed += [meant.removes] if meant.removes else []
     return {
-        "outcome": outcome(of),
+        "outcome": Outcome.REMAINING if of.open or last is None else last.outcome,
         "before": before,
         "after": after,
         "theirs": last.theirs if last else {},

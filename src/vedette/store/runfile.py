@@ -9,23 +9,28 @@ damaged file from a whole one and approves nothing; what is read back is somebod
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import Raw
+from msgspec.structs import replace
 
 from vedette.errors import BadPlan, Failed
 from vedette.model import Incident
 from vedette.model.change import restored
 from vedette.model.letters import harmless
 from vedette.plan.done import Done, DoneStep
+from vedette.plan.packed import kept, raws
 
 FORMAT = "run/1"
 
 _STEP = msgspec.json.Decoder(DoneStep)
+_STEPS = b'"steps":['
+_AFTER = b'],"throttledSeconds":'
 _NEVER_NULL = frozenset({"title", "severity", "status", "tags"})
 _BLANK = Incident(key="", id="", plane="", severity="", status="")
 
@@ -42,7 +47,8 @@ def write(path: Path, done: Done, steps: Iterable[DoneStep] | None = None) -> No
     """
     new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        new.unlink(missing_ok=True)
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(file, "wb") as out:
             out.writelines(_pieces(done, done.steps if steps is None else steps))
             out.flush()
@@ -52,34 +58,82 @@ def write(path: Path, done: Done, steps: Iterable[DoneStep] | None = None) -> No
     except OSError as error:
         raise Failed(f"{path}: the run file cannot be written: {error.strerror}") from error
     finally:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Done:
     """Return the run in this file, or raise BadPlan when it is altered, cut or foreign."""
+    name = str(path)
     try:
-        return opened(path.read_bytes(), str(path))
+        with path.open("rb") as file, _refusing(name):
+            found = _by_lines(file, name)
+            return found or opened(path.read_bytes(), name)
     except OSError as error:
         raise BadPlan(f"{path}: {error.strerror}") from error
 
 
 def opened(data: bytes, name: str) -> Done:
     """Return the run in these bytes; `name` is where they are from, for the error."""
-    try:
-        members = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=dict[str, Raw])
-        spoken = msgspec.json.decode(members.pop("vedette", Raw(b"null")))
-        if spoken != FORMAT:
-            raise _foreign(name, spoken)
-        sealed = msgspec.json.decode(members.pop("digest", Raw(b"null")))
+    with _refusing(name):
+        members = _members(data.removeprefix(b"\xef\xbb\xbf"), name)
         steps = msgspec.json.decode(members.pop("steps", Raw(b"[]")), type=list[Raw])
-        head = {member: msgspec.json.decode(value) for member, value in members.items()}
-        if _digest(head, (_canonical(msgspec.json.decode(raw)) for raw in steps)) != sealed:
-            raise BadPlan(
-                f"{name}: the run file was changed after it was written",
-                hint="`vedette show-run RUN -o FILE` writes it again where the run was made",
-            )
-        done = msgspec.convert({**head, "steps": ()}, Done)
-        return msgspec.structs.replace(done, steps=tuple(_step(raw, name) for raw in steps))
+        return _done(members, raws(_respelled(raw) for raw in steps), name)
+
+
+def _by_lines(file: BinaryIO, name: str) -> Done | None:
+    """Return a run that stands there as it was written, a line for each step; else None."""
+    before = file.readline()
+    if not before.endswith(_STEPS + b"\n"):
+        return None
+    last = before
+    for line in file:
+        last = line
+    place = last.rfind(_AFTER)
+    if place < 0:
+        return None
+    members = _members(before + last[place:], name)
+    del members["steps"]
+    file.seek(len(before))
+    return _done(members, raws(map(_respelled, _lines(file))), name)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    for line in file:
+        yield line[: line.rfind(_AFTER)] if _AFTER in line else line.removesuffix(b",\n")
+
+
+def _members(data: bytes, name: str) -> dict[str, Raw]:
+    """Return what the file says, by name, once it says that it is a run file."""
+    members = msgspec.json.decode(data, type=dict[str, Raw])
+    spoken = msgspec.json.decode(members.pop("vedette", Raw(b"null")))
+    if spoken != FORMAT:
+        raise _foreign(name, spoken)
+    return members
+
+
+def _done(members: dict[str, Raw], steps: Sequence[Raw], name: str) -> Done:
+    sealed = msgspec.json.decode(members.pop("digest", Raw(b"null")))
+    head = {member: msgspec.json.decode(value) for member, value in members.items()}
+    if _digest(head, map(bytes, steps)) != sealed:
+        raise BadPlan(
+            f"{name}: the run file was changed after it was written",
+            hint="`vedette show-run RUN -o FILE` writes it again where the run was made",
+        )
+    done = msgspec.convert({**head, "steps": ()}, Done)
+    examined = (_step(raw, name) for raw in steps)
+    return replace(done, steps=kept(examined, msgspec.json.encode, _STEP.decode))
+
+
+def _respelled(raw: bytes | Raw) -> Raw:
+    return Raw(_canonical(msgspec.json.decode(raw)))
+
+
+@contextmanager
+def _refusing(name: str) -> Iterator[None]:
+    """Say what is wrong with a file that cannot be read."""
+    try:
+        yield
     except msgspec.ValidationError as error:
         raise BadPlan(f"{name}: no run file of this vedette: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -119,7 +173,7 @@ def _digest(head: dict[str, Any], steps: Iterable[bytes]) -> str:
 
 
 def _head(done: Done) -> dict[str, Any]:
-    head = msgspec.to_builtins(msgspec.structs.replace(done, steps=()))
+    head = msgspec.to_builtins(replace(done, steps=()))
     assert isinstance(head, dict)
     del head["steps"]
     return head
@@ -132,7 +186,8 @@ def _canonical(value: object) -> bytes:
 def _step(raw: Raw, name: str) -> DoneStep:
     """Return the step, once every value in it is one that its field can hold."""
     one = _STEP.decode(raw)
-    for values in (one.before, one.after, one.theirs):
+    saw = {} if one.saw is None else one.saw.before
+    for values in (one.before, one.after, one.theirs, saw):
         try:
             restored(_BLANK, values)
         except KeyError as error:

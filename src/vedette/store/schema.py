@@ -43,17 +43,42 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX runs_by_plan ON runs (plan_digest)",
     ),
+    (
+        # The plan file in pieces, `steps` whole steps in each, so that a large one is never
+        # in memory as a whole to be told; NULL is a file that an older vedette kept in one.
+        """
+        CREATE TABLE plans (
+            run INTEGER NOT NULL,
+            piece INTEGER NOT NULL,
+            steps INTEGER,
+            body BLOB NOT NULL,
+            PRIMARY KEY (run, piece)
+        ) STRICT
+        """,
+        "INSERT INTO plans SELECT number, 0, NULL, plan FROM runs",
+        "ALTER TABLE runs DROP COLUMN plan",
+        # What the witness is held against. Something is missing from a journal without its
+        # witness, perhaps: `doubted` is set, and who goes on looks twice.
+        """
+        CREATE TABLE journal (
+            id TEXT NOT NULL,
+            commits INTEGER NOT NULL,
+            doubted INTEGER NOT NULL
+        ) STRICT
+        """,
+        "INSERT INTO journal VALUES (lower(hex(randomblob(8))), 0, 0)",
+    ),
 )
 
 
 def migrate(connection: sqlite3.Connection, name: str) -> None:
     """Bring the file up to date, in one transaction; `name` is the file, for the error."""
-    if _version(connection, name) == len(MIGRATIONS):
+    if version(connection, name) == len(MIGRATIONS):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         # Asked again inside: another process may have migrated while we waited.
-        for statements in MIGRATIONS[_version(connection, name) :]:
+        for statements in MIGRATIONS[version(connection, name) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
@@ -63,7 +88,8 @@ def migrate(connection: sqlite3.Connection, name: str) -> None:
     connection.execute("COMMIT")
 
 
-def _version(connection: sqlite3.Connection, name: str) -> int:
+def version(connection: sqlite3.Connection, name: str) -> int:
+    """Return the format of the file; one of a newer vedette is refused by name."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if not 0 <= version <= len(MIGRATIONS):
         raise Failed(
