@@ -26,6 +26,7 @@ check: $(READY)-dev ## format, lint, types, import contracts, docs
 	$(BIN)/ruff format --check $(wildcard $(OURS))
 	$(BIN)/ruff check $(wildcard $(OURS))
 	$(BIN)/mypy
+	$(BIN)/mypy tests/typed.py
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_docs.py
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import lists
+import pacing
 import service
 import startup
 import updates
@@ -26,6 +27,7 @@ PARTS = {
     "service": service.measure,
     "lists": lists.measure,
     "many workspaces": fleet.measure,
+    "pacing": pacing.measure,
 }
 _BESIDE = ("aiohttp", "azure-mgmt-securityinsight", "azure-core", "msgspec", "cryptography", "lark")
 _RESULTS = Path(__file__).with_name("RESULTS.md")

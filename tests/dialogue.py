@@ -17,7 +17,7 @@ class Dialogue:
         self._talk = talk
         self.result: Any = None
         self.ended = False
-        self.says: Ask | Tell | None = None
+        self.says: Any = None
         self._step(lambda: next(talk))
 
     def hears(self, status: int, document: Any = None) -> Dialogue:
@@ -26,6 +26,10 @@ class Dialogue:
 
     def loses_the_reply(self) -> Dialogue:
         return self._hear(Lost(why="the connection was reset"))
+
+    def is_told(self, answer: Any) -> Dialogue:
+        """Hear what is no reply of the service."""
+        return self._hear(answer)
 
     def _hear(self, answer) -> Dialogue:
         assert not self.ended, "the conversation is over"

@@ -73,10 +73,11 @@ async def judge(desk, finished) -> Judged:
         story = stories.get(name) or _Story()
         if any(row.verb == "create" for row in story.rows):
             # it was removed, and an etag of what is gone guards nothing: it is another one now
-            judged.remade.add(step.key)
+            judged.remade |= {step.key, name}
             continue
         _judge_writes(judged, step, story, made, history, guarded=guarded)
-        _judge_outcome(judged, step, story, made, guarded=guarded)
+        looks = [one for one in history if one.method == "GET" and _shows(one.url, step.id)]
+        _judge_outcome(judged, step, story, made, looks, guarded=guarded)
         _judge_comments(judged, step, story, made, history, guarded=guarded)
         judged.effects += len(story.ours)
     _judge_counts(judged, desk, finished)
@@ -135,6 +136,8 @@ def _judge_field(judged, step, story, row, field, looked) -> None:
     was, is_ = (row.before or {}).get(field), row.after[field]
     if field == "tags":
         lost, strange = set(was or ()) - set(is_), set(is_) - set(was or ()) - set(OURS)
+        if looked is not None:  # it may put back what fell into the gap of an earlier one
+            strange -= set().union(*((one.before or {}).get("tags") or () for one in story.rows))
         if strange:
             judged.wrong.append(f"{step.key}: we added the tags {sorted(strange)}")
         if not lost:
@@ -197,11 +200,14 @@ def _was_unseen(look, story, row) -> bool:
 # ---- what the journal says
 
 
-def _judge_outcome(judged, step, story, made, *, guarded) -> None:
+def _judge_outcome(judged, step, story, made, looks, *, guarded) -> None:
     outcome, wrote = step.outcome, bool(story.ours)
-    if wrote and not guarded and all(made[row.serial].heard is None for row in story.ours):
-        judged.ghosts += 1
-        return
+    if wrote and not guarded and outcome not in _KNOWN:
+        # it landed late, or a stale answer did not show it: nothing else can be an excuse
+        seen = any(one.stale and one.at >= made[story.ours[0].serial].at for one in looks)
+        if seen or all(made[row.serial].heard is None for row in story.ours):
+            judged.ghosts += 1
+            return
     if outcome is Outcome.WRITTEN and not wrote:
         judged.wrong.append(f"{step.key}: written, says the journal, and nothing was")
     if outcome not in (*_KNOWN, Outcome.GONE) and wrote:
@@ -271,5 +277,7 @@ def _judge_log(judged, desk, me: str, *, guarded) -> None:
     asked = "linear-etags,no-lost-update,no-double-effect" if guarded else "linear-etags"
     for check in checked(desk.world.connection, asked, since=(desk.planned, 0)):
         for found in check.found:
+            if any(name in found.why for name in judged.remade):
+                continue
             if check.name != "no-double-effect" or me in found.why:
                 judged.wrong.append(f"{check.name}: {found.why}")

@@ -9,10 +9,10 @@ import asyncio
 import math
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import msgspec
 from msgspec.structs import replace
 
 from acceptance import Desk, profile
@@ -74,25 +74,25 @@ class Far:
 
 @dataclass
 class Simulated:
-    """What came of it."""
+    """What came of it: `forecasts` are (at, earliest, latest, steps ended) in seconds."""
 
-    count: int
     seconds: float
     calls: Counter[str]
     refused: int
     outcomes: Counter[str]
-    tagged: int
-    forecasts: list[tuple[float, float, float, int]] = field(default_factory=list)
-    finished: object = None
+    changes: int
+    forecasts: list[tuple[float, float, float, int]]
+    finished: Any
+    journal: Any
 
     @property
     def requests(self) -> int:
         return sum(self.calls.values())
 
 
-async def world(limits: str, count: int, folder, *, seed: int = 7):
+async def world(limits: str, count: int, *, seed: int = 7, dialect: str | None = None):
     """A link to a world far away, and the plan of so many steps on it."""
-    dialect = DIALECTS[limits]
+    dialect = dialect or DIALECTS[limits]
     link = local(
         profile(dialect),
         ":memory:",
@@ -115,20 +115,16 @@ async def world(limits: str, count: int, folder, *, seed: int = 7):
     return link, plan
 
 
-async def paced(limits: str, count: int, folder, *, how: How | None = None, seed: int = 7):
-    """Apply a plan of so many steps under these limits, of which the client knows nothing."""
-    link, plan = await world(limits, count, folder, seed=seed)
-    far = link.driver.sender
-    desk = Desk(link, folder)
-    began = passed()
+async def applied(link, plan, folder, *, how: How | None = None, close: bool = True):
+    """Apply the plan, of whose service's limits the client knows nothing."""
+    far, desk, began = link.driver.sender, Desk(link, folder), passed()
     told: list[tuple[float, float, float, int]] = []
 
     def watch(progress):
-        if progress.left is not None and (not told or passed() - told[-1][0] > 0.4):
-            now = passed() - began
-            told.append(
-                (now, now + progress.left.earliest, now + progress.left.latest, progress.ended)
-            )
+        now = passed() - began
+        if progress.left is not None and (not told or now - told[-1][0] > 0.4):
+            earliest, latest = progress.left.earliest, progress.left.latest
+            told.append((now, now + earliest, now + latest, progress.ended))
 
     finished = await apply(
         link,
@@ -140,19 +136,28 @@ async def paced(limits: str, count: int, folder, *, how: How | None = None, seed
         now=clock(),
         watch=watch,
     )
-    connection = far.world.connection
-    rows = connection.execute("SELECT count(*) FROM change").fetchone()[0]
-    desk.journal.close()
+    changes = far.world.connection.execute("SELECT count(*) FROM change").fetchone()[0]
+    if close:
+        desk.journal.close()
+        await link.close()
     return Simulated(
-        count=count,
         seconds=far.last - began,
         calls=far.calls,
         refused=far.refused,
         outcomes=Counter(step.outcome.value for step in finished.done.steps),
-        tagged=rows,
+        changes=changes,
         forecasts=told,
         finished=finished,
+        journal=desk.journal,
     )
+
+
+async def paced(
+    limits: str, count: int, folder, *, how: How | None = None, dialect: str | None = None
+):
+    """Apply a plan of so many steps under these limits."""
+    link, plan = await world(limits, count, dialect=dialect)
+    return await applied(link, plan, folder, how=how)
 
 
 def optimum(limits: str, calls: Counter[str]) -> float:
@@ -168,12 +173,3 @@ def optimum(limits: str, calls: Counter[str]) -> float:
         "graph-150": (math.ceil(every / 150) - 1) * 60.0,
         "xdr-50-1500": hours * 3_600.0 + (math.ceil((rest + 1) / 50) - 1) * 60.0,
     }[limits]
-
-
-def needed(count: int, done: Simulated, unlimited: Simulated) -> float:
-    """Return requests over those that the same run makes of a service without limits."""
-    del count
-    return done.requests / unlimited.requests
-
-
-__all__ = ["Simulated", "msgspec", "needed", "optimum", "paced", "world"]

@@ -229,10 +229,19 @@ def test_the_worst_of_several_errors_decides(capsys):
     assert ended_by(group, capsys) == (5, "vedette: no role\n")
 
 
-def test_an_error_as_json_has_code_message_and_hint(capsys):
-    code, said = ended_by(Denied("no role", hint="ask"), capsys, as_json=True)
+def test_an_error_as_json_has_code_message_hint_and_the_calls_id(capsys):
+    error = Denied("no role", hint="ask").about("8d3f")
+    code, said = ended_by(error, capsys, as_json=True)
     assert code == 5
-    assert json.loads(said) == {"error": {"code": "Denied", "message": "no role", "hint": "ask"}}
+    told = {"code": "Denied", "message": "no role", "hint": "ask", "requestId": "8d3f"}
+    assert json.loads(said) == {"error": told}
+    _, said = ended_by(Denied("no role"), capsys, as_json=True)
+    assert json.loads(said)["error"]["requestId"] is None
+
+
+def test_an_error_names_the_call_on_a_line_of_its_own(capsys):
+    _, said = ended_by(Denied("no role", hint="ask").about("8d3f\n9"), capsys)
+    assert said == "vedette: no role\n  ask\n  request id 8d3f 9\n"
 
 
 def test_an_errors_text_is_harmless_and_cannot_pretend_to_be_another(capsys):

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,10 @@ import vedette
 from shell import Shell
 from vedette import connect
 from vedette.errors import Asked, BadCondition, BadPlan, BadSettings, Refused, Unknown
-from vedette.library import Changes
+from vedette.library import Changes, Way
 from vedette.plan.done import Outcome
 from vedette.run.edits import Wanted
+from vedette.run.steps import How
 from vedette.store import runfile
 
 PAGE = Path(__file__).parents[1] / "docs" / "library.md"
@@ -169,6 +171,106 @@ def test_bad_input_is_an_error_of_ours(here, asked, error):
             await asked(soc)
 
     did(job)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"on_conflict": "theirs"},
+        {"max_rate": 0},
+        {"share": 1.5},
+        {"share": 0},
+        {"until": datetime(2026, 11, 22, 7, 0)},  # noqa: DTZ001 - that is what is wrong with it
+        {"until": datetime(2020, 1, 1, tzinfo=UTC)},
+        {"patience": -1.0},
+        {"speed": 9},
+    ],
+)
+def test_a_way_that_makes_no_sense_is_refused_before_anything_is_written(here, way):
+    async def job(soc):
+        plan = await soc.plan(where=OPEN, add_tag="night")
+        with pytest.raises(Asked):
+            await soc.apply(plan, **way)
+        assert not soc.runs()
+
+    did(job)
+
+
+def test_the_way_is_the_command_lines(here):
+    async def job(soc):
+        plan = await soc.plan(where=OPEN, add_tag="night")
+        later = datetime.now(UTC) + timedelta(hours=1)
+        how = {"until": later, "share": 0.5, "max_rate": 1000.0, "patience": 1.0}
+        ended = await soc.apply(plan, **how)
+        assert {step.outcome for step in ended.done.steps} == {Outcome.WRITTEN}
+        back = await soc.undo(ended.done.run, on_conflict="stop", **how)
+        assert {step.outcome for step in back.done.steps} == {Outcome.WRITTEN}
+        assert (await soc.resume(back.done.run, **how)).done.run == back.done.run
+
+    did(job)
+    assert {*Way.__annotations__} == {*How.__struct_fields__} - {"at_once"}
+
+
+def test_what_happens_is_logged_and_told_as_the_commands_do(here, tmp_path, monkeypatch, capsys):
+    log = tmp_path / "log.ndjson"
+    monkeypatch.setenv("VEDETTE_TRACE", "soc-eu#12")
+
+    async def go(**more):
+        async with connect("local", log_file=log, **more) as soc:
+            await soc.comment("soc-eu#12", "Seen.\x1b[2J")
+            await soc.show("soc-eu#99999")
+
+    heard = []
+    for more in ({"say": heard.append}, {}):
+        with pytest.raises(Unknown):
+            asyncio.run(go(**more))
+    told = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    assert [one["event"] for one in told if one["event"] in ("step", "error")] == [
+        "step",
+        "error",
+    ] * 2
+    said = capsys.readouterr().err
+    for lines in (heard, said.splitlines()):
+        assert any("soc-eu#12 → PUT " in line for line in lines)
+        assert "soc-eu#12 written" in lines
+    assert "\x1b" not in said
+
+
+SPANS = """
+import asyncio
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+kept = InMemorySpanExporter()
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(kept))
+trace.set_tracer_provider(provider)
+from vedette import connect
+
+async def main():
+    with trace.get_tracer("mine").start_as_current_span("night shift"):
+        async with connect("local") as soc:
+            await soc.comment("soc-eu#12", "Seen.")
+
+asyncio.run(main())
+spans = {span.name: span for span in kept.get_finished_spans()}
+assert spans["vedette.run"].parent.span_id == spans["night shift"].context.span_id
+assert spans["vedette.run"].attributes["vedette.written"] == 1
+assert spans["PUT comment"].parent.span_id == spans["vedette.step"].context.span_id
+"""
+
+
+def test_a_programs_own_span_holds_ours(here):
+    pytest.importorskip("opentelemetry.sdk")
+    ran = subprocess.run(
+        [sys.executable, "-c", SPANS],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_without_settings_nobody_gets_the_sample_world(here):

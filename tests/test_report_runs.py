@@ -148,6 +148,26 @@ def test_the_exit_code_is_the_worst_of_it(outcomes):
         assert code == 0
 
 
+def test_steps_that_failed_for_one_reason_are_told_together_with_the_first_ones_call():
+    """Each call has an id of its own, which makes no reason of its own."""
+    told = text(
+        done(
+            done_step(1, Outcome.FAILED, error="no room (request a-1)"),
+            done_step(2, Outcome.FAILED, error="no room (request b-2)"),
+            done_step(3, Outcome.FAILED, error="too long (request c-3)"),
+        )
+    )
+    assert (
+        "Failed 3:\n"
+        "  no room\n"
+        "    soc-eu#1, soc-eu#2\n"
+        "    request id a-1 (the first)\n"
+        "  too long\n"
+        "    soc-eu#3\n"
+        "    request id c-3\n"
+    ) in told
+
+
 def test_a_place_given_up_is_a_failure_even_without_steps():
     assert exit_code(done(done_step(1, Outcome.WRITTEN)), {"acme": "403"}) == 5
 

@@ -29,6 +29,7 @@ from vedette.run.clock import request_id
 from vedette.run.directory import directory
 from vedette.run.drive import Driver
 from vedette.run.link import Link
+from vedette.run.observe import Observer
 from vedette.run.people import Directory
 from vedette.run.places import places
 from vedette.run.profile import Local, Profile, Tenant, Workspace, chosen
@@ -126,17 +127,26 @@ async def connect(
     waiting: Callable[[str, float], None] | None = None,
     prompt: Callable[[str], None] | None = None,
     note: Callable[[str], None] | None = None,
+    observer: Observer | None = None,
 ) -> Link:
     """Return a link to the chosen places: in-process for profile `local`, else over HTTPS."""
     if not isinstance(profile.identity, Local):
         return await _over_https(
-            profile, os.environ, patterns, tenants, waiting=waiting, prompt=prompt
+            profile,
+            os.environ,
+            patterns,
+            tenants,
+            waiting=waiting,
+            prompt=prompt,
+            observer=observer,
         )
     folder = folders.data() / "world"
     lock = await _claimed(folder)
     if isinstance(lock, _Told):
         served, environ = _served(lock, profile)
-        return await _over_https(served, environ, patterns, tenants, waiting=waiting)
+        return await _over_https(
+            served, environ, patterns, tenants, waiting=waiting, observer=observer
+        )
     try:
         link = local(profile, database(folder), patterns=patterns, tenants=tenants, note=note)
     except BaseException:
@@ -144,7 +154,7 @@ async def connect(
         raise
     assert isinstance(link.driver.sender, InProcess)
     link.driver.sender.lock = lock
-    return link
+    return link.observed(observer)
 
 
 async def _over_https(
@@ -155,6 +165,7 @@ async def _over_https(
     *,
     waiting: Callable[[str, float], None] | None = None,
     prompt: Callable[[str], None] | None = None,
+    observer: Observer | None = None,
 ) -> Link:
     from vedette.run.connect import connect as over_https  # noqa: PLC0415 - it brings aiohttp
 
@@ -165,6 +176,7 @@ async def _over_https(
         waiting=waiting,
         prompt=prompt,
         environ=environ,
+        observer=observer,
     )
 
 

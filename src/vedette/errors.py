@@ -29,9 +29,23 @@ from __future__ import annotations
 
 from typing import Self
 
+_REQUEST = " (request {})"
+
+
+def without_request(told: str) -> tuple[str, str | None]:
+    """Return what was told of an error, and apart from it the id of the call, if it has one."""
+    head, tail = _REQUEST.split("{}")
+    message, mark, request = told.rpartition(head)
+    if mark and request.endswith(tail):
+        return message, request.removesuffix(tail)
+    return told, None
+
 
 class VedetteError(Exception):
-    """An error meant for a person: one line, an exit code, perhaps a hint."""
+    """
+    An error meant for a person: one line, an exit code, perhaps a hint. `request` is the id
+    of the call that it is about, where it is about one.
+    """
 
     exit_code = 1
     code = "Error"
@@ -44,11 +58,13 @@ class VedetteError(Exception):
 
     def about(self, request: str | None) -> Self:
         """Name the call that it is about, by the id with which the vendor's support finds it."""
-        if request is not None and self.request is None:
-            self.request = request
-            self.message = f"{self.message} (request {request})"
-            self.args = (self.message,)
+        self.request = self.request or request
         return self
+
+    @property
+    def told(self) -> str:
+        """The message and the call's id: what a record keeps, which has no other place for it."""
+        return f"{self.message}{_REQUEST.format(self.request)}" if self.request else self.message
 
 
 class Asked(VedetteError):

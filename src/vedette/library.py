@@ -8,10 +8,12 @@ journal, raises the same errors (`vedette.errors`), and returns frozen values.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 from msgspec import Struct
 
@@ -22,11 +24,13 @@ from vedette.kql import condition
 from vedette.model import AddComment, Incident
 from vedette.plan.file import opened
 from vedette.plan.guard import Allowed, allowances
+from vedette.report.clean import line
 from vedette.run import clock, folders
 from vedette.run.apply import Progress
 from vedette.run.choice import choose
 from vedette.run.edits import Wanted, edits
 from vedette.run.link import Link, look
+from vedette.run.observe import observing
 from vedette.run.profile import DialectName
 from vedette.run.propose import Proposal, Selection, propose
 from vedette.run.references import reference
@@ -65,6 +69,19 @@ class Changes(TypedDict, total=False):
     last_activity: str
 
 
+class Way(TypedDict, total=False):
+    """
+    How a run goes, by the names of the command line's options: `max_rate` in writes a second,
+    `share` as a part of 1, `until` a time with its zone, `patience` in seconds.
+    """
+
+    on_conflict: OnConflict
+    max_rate: float
+    share: float
+    until: datetime
+    patience: float
+
+
 class Found(Struct, frozen=True, kw_only=True):
     """
     Incidents, newest first within a place. `failures` are the places that could not be read,
@@ -90,13 +107,18 @@ async def connect(
     workspaces: Words = (),
     tenants: Words = (),
     environ: Mapping[str, str] = os.environ,
+    log_file: str | Path | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> AsyncIterator[Connection]:
     """
     Give a connection to the places that these settings, globs, groups (`@tier1`) and tenants
     mean, as the command line's options of the same names do. Without a profile it is
     VEDETTE_PROFILE, or the settings' default; never the sample world, which only `local`
-    means. Raises `BadSettings`, `SignIn` or `Unreachable` before anything else happens.
+    means. `log_file` is written as --log-file is; `say` hears what the commands say on stderr
+    (how to sign in on a device, the conversation that VEDETTE_TRACE asks for), and is stderr
+    unless given. Raises `BadSettings`, `SignIn` or `Unreachable` before anything else happens.
     """
+    tell = say or _say
     known = load(
         explicit=Path(settings) if settings is not None else None,
         folder=Path.cwd(),
@@ -104,11 +126,19 @@ async def connect(
         environ=environ,
     )
     chosen = choose(known, name=profile, dialect=dialect, environ=environ, terminal=False)
-    link = await linked(chosen.profile, patterns=_several(workspaces), tenants=_several(tenants))
-    try:
-        yield Connection(link)
-    finally:
-        await link.close()
+    with observing(log_file, environ=environ, say=tell) as told:
+        link = await linked(
+            chosen.profile,
+            patterns=_several(workspaces),
+            tenants=_several(tenants),
+            prompt=tell,
+            note=tell,
+            observer=told,
+        )
+        try:
+            yield Connection(link)
+        finally:
+            await link.close()
 
 
 class Connection:
@@ -192,9 +222,9 @@ class Connection:
         plan: Proposal | bytes | str | Path,
         *,
         allow: str = "",
-        on_conflict: OnConflict = "skip",
         digest: str | None = None,
         watch: Callable[[Progress], None] | None = None,
+        **way: Unpack[Way],
     ) -> Finished:
         """
         Do exactly what the plan says: one made here, a plan file's bytes, or its path (a run
@@ -210,7 +240,7 @@ class Connection:
                 data,
                 journal,
                 allowed=allowances(allow) if allow else Allowed(),
-                how=How(on_conflict=on_conflict),
+                how=_how(way),
                 now=clock.now(),
                 run_file=beside,
                 watch=watch,
@@ -229,7 +259,7 @@ class Connection:
             raise Asked(f"{key} is tagged no-automation: nothing is written there")
         return await self.apply(made)
 
-    async def undo(self, run: str = "last", *, on_conflict: OnConflict = "skip") -> Finished:
+    async def undo(self, run: str = "last", **way: Unpack[Way]) -> Finished:
         """
         Take a run back, by its name or run file. What somebody changed since stays theirs;
         `done.steps` is empty where there was nothing to take back.
@@ -243,21 +273,25 @@ class Connection:
                 data,
                 journal,
                 allowed=Allowed(),
-                how=How(on_conflict=on_conflict),
+                how=_how(way),
                 now=clock.now(),
             )
 
-    async def resume(self, run: str = "last", *, on_conflict: OnConflict = "skip") -> Finished:
+    async def resume(self, run: str = "last", **way: Unpack[Way]) -> Finished:
         """Go on with a run where it stopped; a finished one is told as it is."""
         with _journal() as journal:
             told = recorded(run, journal)
-            how = How(on_conflict=on_conflict)
+            how = _how(way)
             return await resume(self._link, told.run, journal, how=how, now=clock.now(), told=told)
 
     def runs(self, limit: int = 20) -> tuple[Ran, ...]:
         """Return the newest runs of this machine, newest first."""
         with _journal() as journal:
             return journal.runs(limit)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{line(text)}\n")
 
 
 @contextmanager
@@ -275,7 +309,7 @@ def _by_name() -> Iterator[None]:
     try:
         yield
     except Missing as error:
-        raise Unknown(error.message, hint=error.hint) from error
+        raise Unknown(error.message, hint=error.hint).about(error.request) from error
 
 
 def _read(plan: Proposal | bytes | str | Path) -> tuple[bytes, Path | None]:
@@ -292,6 +326,28 @@ def _read(plan: Proposal | bytes | str | Path) -> tuple[bytes, Path | None]:
 
 def _several(words: Words) -> tuple[str, ...]:
     return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _how(way: Way) -> How:
+    unknown = [name for name in way if name not in Way.__annotations__]
+    if unknown:
+        raise Asked(
+            f"{unknown[0]!r} is no way to go", hint=f"one of: {', '.join(Way.__annotations__)}"
+        )
+    how = How(**way)
+    if how.on_conflict not in get_args(OnConflict):
+        raise Asked(f"on_conflict {how.on_conflict!r} is none of {', '.join(get_args(OnConflict))}")
+    if how.max_rate is not None and not how.max_rate > 0:
+        raise Asked(f"max_rate {how.max_rate} is no rate", hint="writes a second, 5 or 0.5")
+    if not 0 < how.share <= 1:
+        raise Asked(f"share {how.share} is no share", hint="a part of 1, such as 0.7")
+    if how.until is not None and how.until.tzinfo is None:
+        raise Asked("until has no zone", hint="datetime(..., tzinfo=UTC)")
+    if how.until is not None and how.until <= clock.now():
+        raise Asked(f"until {how.until:%Y-%m-%d %H:%M %Z} is over", hint="name a time to come")
+    if how.patience < 0:
+        raise Asked(f"patience {how.patience} is no time", hint="seconds; 0 is not at all")
+    return how
 
 
 _LISTS = frozenset({"add_tag", "remove_tag", "rename_tag", "comment"})

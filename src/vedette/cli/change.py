@@ -264,7 +264,9 @@ def finished(ended: Finished, target: Target, *, every: bool = False) -> int:
     verdict = ending.exit_code(ended.done, ended.failures, ended.stopped)
     if ended.stopped is not None:
         error = ended.stopped
-        output.error(error.code, error.message, error.hint, as_json=target.as_json)
+        output.error(
+            error.code, error.message, error.hint, request=error.request, as_json=target.as_json
+        )
         return max(verdict, error.exit_code)
     return verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,12 +13,12 @@ from vedette.cli import output
 from vedette.cli.options import Target
 from vedette.cli.progress import Watch
 from vedette.cli.verdict import Stopped
-from vedette.errors import Asked, Missing, Refused, Unknown, VedetteError
+from vedette.errors import Asked, Missing, Refused, Unknown
 from vedette.plan.plan import Scope
 from vedette.run import folders
 from vedette.run.choice import Choice, choose
 from vedette.run.link import Link
-from vedette.run.observe import Log, Observer
+from vedette.run.observe import Observer, observing
 from vedette.run.profile import DialectName, Profile
 from vedette.run.settings import Settings, load
 from vedette.store.journal import Journal
@@ -84,8 +84,7 @@ async def linked(
             " has no place that does",
             hint="choose the profile it was made with: --profile NAME",
         )
-    told = _observer(target)
-    try:
+    with observed(target) as told:
         link = await connect(
             chosen,
             patterns=target.workspaces if scope is None else (),
@@ -93,23 +92,17 @@ async def linked(
             waiting=watch.waiting if watch is not None else None,
             prompt=output.note,
             note=output.note,
+            observer=told,
         )
-        link.observed(told)
         try:
             yield link
         finally:
             await link.close()
-    except VedetteError as error:
-        told.failure(error)
-        raise
-    finally:
-        told.close()
 
 
-def _observer(target: Target) -> Observer:
-    """Return who is told of what goes on, by --log-file and VEDETTE_TRACE."""
-    log = Log(Path(target.log_file), note=output.note) if target.log_file else None
-    return Observer(log=log, key=os.environ.get("VEDETTE_TRACE"), say=output.note)
+def observed(target: Target) -> AbstractContextManager[Observer]:
+    """Give who is told of what goes on, by --log-file and the variables."""
+    return observing(target.log_file, environ=os.environ, say=output.note)
 
 
 @contextmanager
@@ -128,7 +121,7 @@ def by_name() -> Iterator[None]:
     try:
         yield
     except Missing as error:
-        raise Unknown(error.message, hint=error.hint) from error
+        raise Unknown(error.message, hint=error.hint).about(error.request) from error
 
 
 def carried(talk: Coroutine[Any, Any, T], watch: Watch | None = None) -> T:
@@ -145,5 +138,6 @@ def carried(talk: Coroutine[Any, Any, T], watch: Watch | None = None) -> T:
 def told(failures: dict[str, Any], *, as_json: bool) -> int:
     """Say of each place that failed why, and return the verdict on them."""
     for place, error in failures.items():
-        output.error(error.code, f"{place}: {error.message}", error.hint, as_json=as_json)
+        message = f"{place}: {error.message}"
+        output.error(error.code, message, error.hint, request=error.request, as_json=as_json)
     return 5 if failures else 0

@@ -57,10 +57,12 @@ async def _examined(target: Target, profile: Profile, needs: str, watch: Watch) 
             f"profile {profile.name!r} names no place to look at",
             hint="`vedette init` finds workspaces and tenants, and writes the settings",
         )
-    return await ward.examine(
-        profile,
-        chosen(profile, target.workspaces, target.tenants),
-        needs,
-        prompt=output.note,
-        told=lambda done, count: watch.tell(f"{done:,} of {count:,} places asked"),
-    )
+    with connect.observed(target) as observer:
+        return await ward.examine(
+            profile,
+            chosen(profile, target.workspaces, target.tenants),
+            needs,
+            prompt=output.note,
+            told=lambda done, count: watch.tell(f"{done:,} of {count:,} places asked"),
+            observer=observer,
+        )

@@ -32,7 +32,6 @@ _PROFILE = (
 _LOG = click.option(
     "--log-file",
     metavar="FILE",
-    envvar="VEDETTE_LOG_FILE",
     help="Append what is asked and done to this file, one JSON object a line.",
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON; errors too.")

@@ -45,18 +45,22 @@ def note(text: str) -> None:
     _talk(line(text))
 
 
-def error(code: str, message: str, hint: str | None, *, as_json: bool) -> None:
-    """Say what went wrong, and the way out."""
+def error(
+    code: str, message: str, hint: str | None, *, as_json: bool, request: str | None = None
+) -> None:
+    """Say what went wrong, the way out, and the id of the call it is about."""
     message = lines(message)
     hint = line(hint) if hint else None
     if as_json:
-        told = {"error": {"code": code, "message": message, "hint": hint}}
+        told = {"error": {"code": code, "message": message, "hint": hint, "requestId": request}}
         _talk(json.dumps(told, ensure_ascii=False))
         return
     # indented, so that no message can pretend to be another one
     _talk(f"vedette: {message}".replace("\n", "\n  "))
     if hint:
         _talk(f"  {hint}")
+    if request:
+        _talk(f"  request id {line(request)}")
 
 
 def hush(stream: TextIO) -> None:

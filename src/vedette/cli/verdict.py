@@ -95,7 +95,7 @@ def _ours_or_bug(error: Exception, as_json: bool) -> int:  # noqa: FBT001 - as a
     ours = [one for one in told if isinstance(one, VedetteError)]
     if told and len(ours) == len(told):
         worst = max(ours, key=lambda one: one.exit_code)
-        _tell(worst.code, worst.message, worst.hint, as_json)
+        _tell(worst.code, worst.message, worst.hint, as_json, worst.request)
         return worst.exit_code
     bug = next((one for one in told if not isinstance(one, VedetteError)), error)
     if isinstance(bug, OSError) and bug.errno in _MACHINE:
@@ -135,10 +135,16 @@ def _place(error: BaseException) -> str:
     return place
 
 
-def _tell(code: str, message: str, hint: str | None, as_json: bool) -> None:  # noqa: FBT001 - as above
+def _tell(
+    code: str,
+    message: str,
+    hint: str | None,
+    as_json: bool,  # noqa: FBT001 - as above
+    request: str | None = None,
+) -> None:
     from vedette.cli.output import error  # noqa: PLC0415 - only when there is something to say
 
-    error(code, message, hint, as_json=as_json)
+    error(code, message, hint, as_json=as_json, request=request)
 
 
 def _hush() -> None:

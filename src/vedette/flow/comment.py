@@ -17,6 +17,9 @@ from vedette.wire.problems import problem
 
 __all__ = ["comment", "comment_id", "comments", "uncomment"]
 
+PAGES = 1_000
+"""An incident has a hundred comments at most: lists of more pages go round, or on for ever."""
+
 _ATTEMPTS = 3
 _STALE = frozenset({409, 412})
 
@@ -99,8 +102,9 @@ def comments(dialect: Dialect, id: str) -> Talk[list[Said]]:
         said += more
         if link is None:
             return said
-        if link in followed:
-            raise Strayed(f"comments of {id}: a page links back to one already read")
+        if link in followed or len(followed) >= PAGES:
+            strayed = Strayed(f"comments of {id}: the pages do not come to an end")
+            raise strayed.about(reply.request)
         followed.add(link)
         asked = dialect.follow(link)
 
@@ -139,7 +143,7 @@ def _looked(
     except VedetteError as error:
         if not sent:
             raise
-        raise _unsettled(id, error.message) from error
+        raise _unsettled(id, error.message).about(error.request) from error
     return sum(is_same_comment(one.message, message) for one in said) > there
 
 
@@ -157,5 +161,5 @@ def _found(dialect: Dialect, id: str, name: str, *, tried: bool) -> Talk[Said | 
     except VedetteError as error:
         if not tried:
             raise
-        raise _unsettled(id, error.message) from error
+        raise _unsettled(id, error.message).about(error.request) from error
     return next(iter(said), None)

@@ -207,14 +207,30 @@ class Pacer:
         return oldest is not None and newest is not None and newest - oldest < law.span
 
     def ends(self, now: float, calls: int) -> float:
-        """Return in how many seconds the last of so many more calls may be sent, as things are."""
+        """
+        Return in how many seconds the last of so many calls may be sent, as things are; those
+        under way are some of them.
+        """
+        calls -= self._out
         if calls <= 0:
             return 0.0
         soonest = max(0.0, self._opens - now) if self._refusals else 0.0
         if self._level is not None:
             short = calls - self._level - (now - self._level_at) * self.rate
             soonest = max(soonest, short / self.rate)
-        return max(soonest, *(w.ends(now, calls, self.share) for w in self._windows), 0.0)
+        windows = self._windows or self._likely()
+        return max(soonest, *(one.ends(now, calls, self.share) for one in windows), 0.0)
+
+    def _likely(self) -> list[Window]:
+        """Return the law that the closed gate will have taught when it opens, as it looks now."""
+        calls, since = self._past.between(0.0, self._shut)
+        if not (self._refusals and self._teaches(self._opens) and calls):
+            return []
+        return [self._window(Law(calls, self._opens - since), since)]
+
+    def _teaches(self, opened: float) -> bool:
+        """Whether this closing of the gate says how large the quota is."""
+        return self._counts and (self._level is None or opened - self._shut >= _BRIEF)
 
     def _close(self, now: float, *, counts: bool) -> None:
         if not self._refusals:
@@ -269,7 +285,7 @@ class Pacer:
     def _measure(self, opened: float) -> None:
         """Read the law from what went through before the gate closed, and when it opened."""
         pause = opened - self._shut
-        if not self._counts or (self._level is not None and pause < _BRIEF):
+        if not self._teaches(opened):
             return
         self._tried = (opened, self._passes)
         # a pause much longer than a law's span is not about that law

@@ -37,6 +37,6 @@ def pages(
             raise Strayed(
                 f"{of}: page {len(followed) + 1} links back to a page already read",
                 hint="the list may be incomplete, so nothing was done with it",
-            )
+            ).about(reply.request)
         followed.add(page.link)
         call = dialect.follow(page.link)

@@ -13,6 +13,8 @@ from vedette.flow.pacer import Ticket
 
 _GAPS = (5.0, 10.0, 20.0, 40.0)
 _LONGEST = 60.0
+_CALL = 120.0
+"""No call takes longer; what did is a machine that slept."""
 
 
 class Reach:
@@ -29,7 +31,9 @@ class Reach:
         self._quick = len(gaps)
         self._tries = 0
         self._next = 0.0
-        self._shut = 0.0
+        self._lost_at = 0.0
+        self._gap = 0.0
+        self._spent = 0.0
         self._trying = False
         self._why: VedetteError | None = None
 
@@ -51,7 +55,7 @@ class Reach:
         if self.since is None:
             return 0.0
         if now < self._next:
-            if self.is_lost and now - self.since >= self.patience and self._why is not None:
+            if self.is_lost and self._spent >= self.patience and self._why is not None:
                 raise self._given_up(self._why)
             return self._next - now
         return None if self._trying else 0.0
@@ -79,12 +83,15 @@ class Reach:
             return
         self._why = why
         if self.since is None:
-            self.since = now
+            self.since, self._spent = now, 0.0
+        else:
+            # a machine that slept was not patient meanwhile
+            self._spent += min(now - self._lost_at, self._gap + _CALL)
         gap = self._gaps[self._tries] if self._tries < len(self._gaps) else _LONGEST
-        if self.patience:
-            # the last try is when patience ends, not a gap later
-            gap = min(gap, max(0.0, self.since + self.patience - now) or gap)
-        self._next = now + gap
+        # the last try is when patience ends, not a gap later
+        if self._spent < self.patience:
+            gap = min(gap, self.patience - self._spent)
+        self._lost_at, self._gap, self._next = now, gap, now + gap
         self._tries += 1
         self._trying = False
 

@@ -97,4 +97,4 @@ def _read(dialect: Dialect, id: str, key: str, *, tried: bool) -> Talk[Seen | No
         raise Unsettled(
             f"{key}: a write was sent, and its end is unknown: {error.message}",
             hint="`vedette resume` looks at it before anything else",
-        ) from error
+        ).about(error.request) from error

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from vedette.errors import Unsettled, VedetteError
 from vedette.flow.room import Room
 from vedette.flow.talk import Ask, Heard, Held, Intent, Talk, Tell, heard
-from vedette.model import Edit, Incident, changed, comments_of, edited, touched
+from vedette.model import Edit, Incident, Plane, changed, comments_of, edited, touched
 from vedette.model.change import DECISION, only, values
 from vedette.wire.dialect import Dialect, Seen
 from vedette.wire.http import Reply
@@ -29,7 +29,7 @@ Rails = Callable[[Incident, Incident, tuple[str, ...]], str | None]
 OnConflict = Literal["skip", "mine", "stop"]
 Outcome = Literal["written", "already", "skipped", "conflict", "gone", "failed"]
 
-_ATTEMPTS = 5
+ATTEMPTS = 5
 _STALE = frozenset({409, 412})
 _DONE = frozenset({200, 201})
 _DECISION = frozenset({"status", "classification", "reason", "determination", "note"})
@@ -73,7 +73,9 @@ class Ended(Struct, frozen=True, kw_only=True):
         return self.outcome == "conflict" or any(name not in self.after for name in self.theirs)
 
 
-class _Try(Struct, frozen=True, kw_only=True):
+class Try(Struct, frozen=True, kw_only=True):
+    """A write that is to be made: the incident as it will be, and what the journal is told."""
+
     edits: tuple[Edit, ...]
     after: Incident
     intent: Intent
@@ -99,22 +101,15 @@ def update(
     where there is no `room` for the comments that follow. Raises `Unsettled` where a write
     was sent and nothing tells whether it landed.
     """
-    asked = _Asked(dialect, wish, again, rails, room)
-    for attempt in range(1, _ATTEMPTS + 1):
+    asked = Deciding(dialect, wish, again, rails, room)
+    for attempt in range(1, ATTEMPTS + 1):
         answer: Heard = Held()
         while isinstance(answer, Held):  # nothing was written, and what was read is long ago
             decision = yield from asked.decide()
             if isinstance(decision, Ended):
                 return decision
-            answer = yield Tell(
-                call=dialect.update(asked.seen, decision.after),
-                intent=decision.intent,
-                effect=0,
-                attempt=attempt,
-                of=wish.key,
-                fresh=True,
-            )
-        assert isinstance(decision, _Try)
+            answer = yield asked.tell(decision, attempt, fresh=True)
+        assert isinstance(decision, Try)
         ended = asked.heard(decision, answer)
         if ended is not None:
             return ended
@@ -122,13 +117,18 @@ def update(
     return decision if isinstance(decision, Ended) else asked.gave_up()
 
 
-class _Asked:
+class Deciding:
     """One wish being brought about: what was seen last, and what may have landed."""
 
     seen: Seen
 
     def __init__(
-        self, dialect: Dialect, wish: Wish, again: Again, rails: Rails, room: Room | None
+        self,
+        dialect: Dialect,
+        wish: Wish,
+        again: Again,
+        rails: Rails,
+        room: Room | None = None,
     ) -> None:
         self._dialect = dialect
         self._wish = wish
@@ -141,19 +141,25 @@ class _Asked:
         self._first = True
         self._fields = touched(wish.edits)
 
-    def decide(self) -> Talk[Ended | _Try]:
+    def decide(self) -> Talk[Ended | Try]:
         """Read the incident, and decide what is to be done about it as it is now."""
+        seen = yield from self.read()
+        return Ended(outcome="gone") if seen is None else (yield from self.decided(seen))
+
+    def read(self) -> Talk[Seen | None]:
+        """Read the incident; None where there is none any more."""
         try:
-            seen = yield from self._read()
+            return (yield from self._read())
         except VedetteError as error:
             if not self._tried:
                 raise
             raise Unsettled(
                 f"{self._wish.key}: a write was sent, and its end is unknown: {error.message}",
                 hint="`vedette resume` looks at it before anything else",
-            ) from error
-        if seen is None:
-            return Ended(outcome="gone")
+            ).about(error.request) from error
+
+    def decided(self, seen: Seen) -> Talk[Ended | Try]:
+        """Decide what is to be done about the incident as it was seen."""
         self.seen = seen
         first, self._first = self._first, False
         decided = self._decided(seen.incident, first=first)
@@ -166,7 +172,18 @@ class _Asked:
             return decided
         return self._failed(f"{full}; nothing was written")
 
-    def heard(self, made: _Try, answer: Heard) -> Ended | None:
+    def tell(self, made: Try, attempt: int, *, fresh: bool = False) -> Tell:
+        """Return the write of what was decided; a `fresh` one is held where it waited long."""
+        return Tell(
+            call=self._dialect.update(self.seen, made.after),
+            intent=made.intent,
+            effect=0,
+            attempt=attempt,
+            of=self._wish.key,
+            fresh=fresh,
+        )
+
+    def heard(self, made: Try, answer: Heard) -> Ended | None:
         """Return how it ended, or None where the incident has to be looked at again."""
         if isinstance(answer, Reply):
             if answer.status in _DONE and self._dialect.version(answer) is not None:
@@ -188,7 +205,7 @@ class _Asked:
     def gave_up(self) -> Ended:
         """Return the end of a wish that never found the incident holding still."""
         why = "no write was answered" if self._tried else "the incident kept changing"
-        return self._failed(f"{why}, {_ATTEMPTS} times")
+        return self._failed(f"{why}, {ATTEMPTS} times")
 
     def _failed(self, why: str) -> Ended:
         """Return a failure that tells of the last try too: it may have landed after all."""
@@ -209,7 +226,7 @@ class _Asked:
             raise problem(reply, wish.key)
         return self._dialect.seen(reply, wish.id)
 
-    def _decided(self, now: Incident, *, first: bool) -> Ended | _Try:
+    def _decided(self, now: Incident, *, first: bool) -> Ended | Try:
         wish = self._wish
         after = edited(now, wish.edits)
         missing = self._differs(now, after)
@@ -231,7 +248,7 @@ class _Asked:
 
     def _attempt(
         self, now: Incident, edits: tuple[Edit, ...], after: Incident, differing: tuple[str, ...]
-    ) -> Ended | _Try:
+    ) -> Ended | Try:
         wish = self._wish
         fields = self._fields if edits is wish.edits else touched(edits)
         kept = values(now, [name for name in wish.before if name not in fields])
@@ -251,7 +268,7 @@ class _Asked:
             before=values(now, differing), after=values(after, differing), etag=version(now)
         )
         wanted = only(now, after, differing)
-        return _Try(edits=edits, after=wanted, intent=intent, theirs=kept)
+        return Try(edits=edits, after=wanted, intent=intent, theirs=kept)
 
     def _theirs(self, now: Incident, after: Incident, fields: tuple[str, ...]) -> dict[str, Any]:
         """Return the fields we mean to set that somebody set to something else since the plan."""
@@ -268,14 +285,7 @@ class _Asked:
         }
 
     def _differs(self, now: Incident, after: Incident) -> tuple[str, ...]:
-        names = changed(now, after)
-        if not names:
-            return ()
-        same, held, wanted = self._dialect.plane.same, values(now, names), values(after, names)
-        differing = {name for name in names if not same(name, held[name], wanted[name], now)}
-        if differing & DECISION:
-            differing |= DECISION
-        return tuple(name for name in names if name in differing)
+        return differs(self._dialect.plane, now, after)
 
     def _found(self, now: Incident) -> Intent | None:
         """
@@ -314,7 +324,7 @@ class _Asked:
                 (ours if made else before).add(part)
         return ours, before
 
-    def _written(self, made: _Try, reply: Reply) -> Ended:
+    def _written(self, made: Try, reply: Reply) -> Ended:
         """
         Return the end of a write that was answered with the incident. Where nothing ties a
         write to a version somebody may have written beside us, and what comes back says so.
@@ -340,6 +350,18 @@ def _remade(ended: Ended) -> Ended:
         outcome="failed",
         error="somebody removed it meanwhile, and this write made it anew under another number",
     )
+
+
+def differs(plane: Plane, now: Incident, after: Incident) -> tuple[str, ...]:
+    """Return the fields in which this plane would tell the two apart; a decision is one field."""
+    names = changed(now, after)
+    if not names:
+        return ()
+    held, wanted = values(now, names), values(after, names)
+    differing = {name for name in names if not plane.same(name, held[name], wanted[name], now)}
+    if differing & DECISION:
+        differing |= DECISION
+    return tuple(name for name in names if name in differing)
 
 
 def _unheard(ours: Intent, now: Incident, missing: tuple[str, ...]) -> Ended:

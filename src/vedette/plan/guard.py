@@ -40,7 +40,7 @@ _DOES = {
 }
 
 _SINCE = {
-    "merged": "it was merged into another incident meanwhile",
+    "merged": "it was merged meanwhile",
     "high": "it is of High severity by now",
     "owned": "somebody else owns it by now",
     "reopen": "it is closed by now",
@@ -154,7 +154,17 @@ def struck_since(
         return None  # none of these rails is about anything else
     rails = strikes(before, after, fields, me)
     held = [rail for rail in rails if rail in _SINCE and rail not in allowed.words]
+    if "merged" in held:
+        return merged_since(before)
     return _SINCE[held[0]] if held else None
+
+
+def merged_since(now: Incident) -> str | None:
+    """Return that an incident was merged since it was planned, and into which, if it was."""
+    if now.merged_into is None:
+        return None
+    master = now.merged_into if "#" in now.merged_into else "another incident"
+    return f"it was merged into {master} meanwhile; plan again"
 
 
 def is_anothers(owner: Owner | None, me: Collection[str]) -> bool:

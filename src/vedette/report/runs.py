@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from vedette.errors import Overtaken, VedetteError
+from vedette.errors import Overtaken, VedetteError, without_request
 from vedette.model import Edit, Incident, edited
 from vedette.model.change import restored, values
 from vedette.plan.done import Done, DoneStep, Outcome
@@ -314,14 +314,21 @@ def _by_reason(found: list[DoneStep], head: str, otherwise: str, limit: int | No
     if not found:
         return []
     by: dict[str, list[str]] = {}
+    asked: dict[str, str] = {}
     for step in found:
-        by.setdefault(step.error or otherwise, []).append(step.key)
+        # one reason is told once, though each call that met it had an id of its own
+        why, request = without_request(step.error or otherwise)
+        by.setdefault(why, []).append(step.key)
+        if request is not None:
+            asked.setdefault(why, request)
     out = ["", f"{head} {len(found):,}:"]
     for why, keys in sorted(by.items(), key=lambda entry: -len(entry[1])):
         shown = ", ".join(line(key) for key in keys[:limit])
         more = len(keys) - len(keys[:limit])
         out.append(f"  {line(why)}")
         out.append(f"    {shown}" + (f" and {more:,} more" if more else ""))
+        if why in asked:
+            out.append(f"    request id {line(asked[why])}" + (" (the first)" if keys[1:] else ""))
     return out
 
 
@@ -338,7 +345,7 @@ def _given_up(failures: Failures) -> list[str]:
 def _why(failure: VedetteError | str) -> str:
     if isinstance(failure, str):
         return failure
-    return f"{failure.message} ({failure.hint})" if failure.hint else failure.message
+    return f"{failure.told} ({failure.hint})" if failure.hint else failure.told
 
 
 def _after(done: Done, told: Summary, undone_by: str | None) -> list[str]:

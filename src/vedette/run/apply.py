@@ -142,6 +142,9 @@ class Run:
             self._tell(first=True)
             with self._observer.run(self.name, len(self._plan.steps)):
                 await self._side_by_side()
+            if self._stop is None:
+                for place, error in (await self._steps.settle(self._closed)).items():
+                    self._closed.setdefault(place, error)
         finally:
             driver.obey(Rules())
             self._ledger.flush()
@@ -181,7 +184,7 @@ class Run:
         except VedetteError as error:
             if error is self._stop:
                 return
-            effects[len(effects)] = Ended(outcome="failed", error=error.message)
+            effects[len(effects)] = Ended(outcome="failed", error=error.told)
             self._note(number, one, effects)
         else:
             self._note(number, one, effects)
@@ -197,6 +200,7 @@ class Run:
         word = ended.outcome
         self._ledger.record(number, ended)
         self._observer.outcome(self.name, one.key, word, ended.error)
+        self._steps.ended(one, ended)
         self.progress.ended += 1
         self.progress.outcomes[word] = self.progress.outcomes.get(word, 0) + 1
         if ended.is_overtaken and self._how.on_conflict == "stop":

@@ -8,6 +8,7 @@ else's repository may name only the clouds, or this very machine.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
@@ -92,9 +93,15 @@ def endpoint(text: str) -> str:
         raise ValueError("must be scheme, host and port only")
     if not parts.hostname:
         raise ValueError("has no host")
+    # what looks like another letter, or is folded into a dot on the way, leads elsewhere
+    if not _HOST.fullmatch(parts.hostname):
+        raise ValueError("must have a host of plain letters, digits, dots and dashes")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     port = f":{parts.port}" if parts.port not in (None, 443) else ""
     return f"https://{host}{port}"
+
+
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+", re.ASCII)
 
 
 def is_loopback(endpoint: str) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from vedette.errors import BadSettings, Strayed
 from vedette.run import folders
@@ -14,6 +16,7 @@ from vedette.run.directory import directory
 from vedette.run.drive import Driver
 from vedette.run.link import Link
 from vedette.run.memory import NAME, Memory
+from vedette.run.observe import Observer, asking, pausing
 from vedette.run.people import Directory
 from vedette.run.places import places
 from vedette.run.profile import Profile, Selection, chosen
@@ -29,6 +32,7 @@ async def connect(
     waiting: Callable[[str, float], None] | None = None,
     prompt: Callable[[str], None] | None = None,
     environ: Mapping[str, str] = os.environ,
+    observer: Observer | None = None,
 ) -> Link:
     """
     Return a link to the chosen places. A token is asked for now, so that a sign-in that
@@ -36,8 +40,10 @@ async def connect(
     """
     selection = chosen(profile, patterns, tenants)
     dialects = places(profile, selection.workspaces, selection.tenants)
+    watch = partial(asking, observer=observer)
     authorizer = _Authorizer(
-        profile, lambda tenant: tokens(profile, tenant, environ=environ, prompt=prompt)
+        profile,
+        lambda tenant: tokens(profile, tenant, environ=environ, prompt=prompt, watch=watch),
     )
     first = next(iter(dialects.values())).list().url
     try:
@@ -48,7 +54,8 @@ async def connect(
         raise
     sender = HttpSender(authorizer, ca=Path(profile.ca) if profile.ca else None)
     principal = known.name if known else "unknown"
-    driver = Driver(sender, waiting=waiting, memory=Memory(folders.state() / NAME, principal))
+    memory = Memory(folders.state() / NAME, principal)
+    driver = Driver(sender, waiting=pausing(waiting, observer), memory=memory)
     return Link(
         profile,
         principal=principal,
@@ -56,7 +63,7 @@ async def connect(
         driver=driver,
         lookup=Directory(directory(driver, profile.graph)),
         people=profile.owners(authorizer.home),
-    )
+    ).observed(observer)
 
 
 class _Authorizer:
@@ -134,7 +141,12 @@ class _Authorizer:
 
 
 def _decoded(claims: str) -> str | None:
+    """Return the JSON object in a challenge, None where a stranger's text holds none."""
     try:
-        return base64.b64decode(claims + "=" * (-len(claims) % 4)).decode()
-    except (binascii.Error, UnicodeDecodeError):
+        told = base64.b64decode(claims.translate(_STANDARD) + "=" * (-len(claims) % 4)).decode()
+        return told if isinstance(msgspec.json.decode(told), dict) else None
+    except (ValueError, RecursionError):  # of base64, of UTF-8, of JSON
         return None
+
+
+_STANDARD = str.maketrans("-_", "+/")

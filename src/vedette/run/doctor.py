@@ -22,6 +22,7 @@ from vedette.run.diagnosis import Observed, Place, diagnosis
 from vedette.run.drive import Driver
 from vedette.run.entry import Entry, entered
 from vedette.run.link import Link
+from vedette.run.observe import Observer
 from vedette.run.profile import Profile, Selection, Workspace
 from vedette.run.tokens import named
 from vedette.wire import dialect as words
@@ -70,6 +71,7 @@ async def examine(
     environ: Mapping[str, str] = os.environ,
     prompt: Callable[[str], None] | None = None,
     told: Callable[[int, int], None] | None = None,
+    observer: Observer | None = None,
 ) -> Checkup:
     """
     Return how things stand with the chosen places. `needs` is what is meant to be done: `list`,
@@ -78,7 +80,9 @@ async def examine(
     """
     entries: list[Entry] = []
     try:
-        desks = _desks(profile, selection, entries, environ=environ, prompt=prompt)
+        desks = _desks(
+            profile, selection, entries, environ=environ, prompt=prompt, observer=observer
+        )
         return await checkup(profile, desks, needs, told=told)
     finally:
         for entry in entries:
@@ -332,6 +336,7 @@ def _desks(
     *,
     environ: Mapping[str, str],
     prompt: Callable[[str], None] | None,
+    observer: Observer | None,
 ) -> list[Desk]:
     """Return a desk for each identity in each tenant that the chosen places need."""
     desks: dict[object, Desk] = {}
@@ -339,7 +344,7 @@ def _desks(
     def desk(tenant: str | None) -> Desk:
         identity, wanted = profile.identity_of(tenant)
         if (identity, wanted) not in desks:
-            entry = Entry(profile, tenant, environ=environ, prompt=prompt)
+            entry = Entry(profile, tenant, environ=environ, prompt=prompt, observer=observer)
             entries.append(entry)
             desks[identity, wanted] = Desk(
                 kind=str(identity.__struct_config__.tag),

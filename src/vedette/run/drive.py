@@ -8,6 +8,7 @@ write whose reply is lost is told to the conversation, which alone knows what to
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -143,24 +144,30 @@ class Driver:
         none, at once where others are answered meanwhile, else when patience has ended.
         """
         way = self.gates.way(question.call)
-        tries, answers = 0, way.reach.answers
+        turn, tries, alone, answers = TURN.get(), 0, 0, way.reach.answers
         while True:
+            passage = await self.gates.admit(way, turn, writes=False)
             try:
-                reply = await self._paced(question.call, way, of=question.of)
+                reply = await self._sent(question.call, way, passage, of=question.of)
             except _SILENT as error:
                 fault: VedetteError = error
             else:
+                if reply is None:
+                    continue
                 if reply.status < 500:
                     return reply
                 told = problem(reply, question.of)
-                fault = Outage(told.message, hint=told.hint)
-            tries += 1
+                fault = Outage(told.message, hint=told.hint).about(told.request)
             if isinstance(fault, Garbled) and not way.reach.patience:
                 raise fault  # a person who asks wants to hear of the portal now
-            if tries > len(self._pauses) and (
-                way.reach.answers != answers or not way.reach.patience
-            ):
+            tries += 1
+            # others who are answered meanwhile say that it is not the host
+            alone = alone + 1 if way.reach.answers != answers else 0
+            answers = way.reach.answers
+            if (alone if way.reach.patience else tries) > len(self._pauses):
                 raise fault
+            if alone:
+                await self._sleep(self._pauses[alone - 1])
 
     async def tell(self, write: Tell, durable: Durable | None = None) -> Heard:
         """
@@ -188,14 +195,6 @@ class Driver:
             if reply is not None:
                 return reply
 
-    async def _paced(self, call: Call, way: Way, *, of: str) -> Reply:
-        turn = TURN.get()
-        while True:
-            passage = await self.gates.admit(way, turn, writes=False)
-            reply = await self._sent(call, way, passage, of=of)
-            if reply is not None:
-                return reply
-
     async def _sent(self, call: Call, way: Way, passage: Passage, *, of: str) -> Reply | None:
         """Send one call that was let through; return None where it was refused for now."""
         gates = self.gates
@@ -207,7 +206,7 @@ class Driver:
                 raise Garbled(  # noqa: TRY301 - it is as good as no answer
                     f"{of}: a web page answered ({reply.status}) instead of the service",
                     hint="a proxy, or a network that wants you to sign in first",
-                )
+                ).about(reply.request)
         except _SILENT as error:
             gates.lost(passage, error)
             raise
@@ -221,7 +220,7 @@ class Driver:
             return None if status == 429 else reply
         if status >= 500:
             told = problem(reply, of)
-            gates.failed(passage, Outage(told.message, hint=told.hint))
+            gates.failed(passage, Outage(told.message, hint=told.hint).about(told.request))
         else:
             gates.answered(way, passage, reply)
         return reply
@@ -251,7 +250,13 @@ def is_page(reply: Reply) -> bool:
 
 def challenge(reply: Reply) -> str | None:
     """Return the claims that a 401 asks for, as their JSON in base64; None if it asks none."""
-    told = reply.headers.get("www-authenticate", "")
-    if "insufficient_claims" not in told or 'claims="' not in told:
-        return None
-    return told.split('claims="', 1)[1].split('"', 1)[0]
+    # it may be told in several headers, and the challenge be any of them
+    every = getattr(reply.headers, "getall", lambda name, _: [reply.headers.get(name, "")])
+    for told in every("www-authenticate", []):
+        found = _CLAIMS.search(told)
+        if found is not None and "insufficient_claims" in told:
+            return str(found[1])
+    return None
+
+
+_CLAIMS = re.compile(r'\bclaims\s*=\s*"?([A-Za-z0-9+/_=-]{1,8000})', re.ASCII)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vedette.errors import SignIn, Strayed
 from vedette.run.drive import Driver
+from vedette.run.observe import Observer, asking, pausing, watched
 from vedette.run.profile import Profile
 from vedette.run.sender import HttpSender
 from vedette.run.tokens import Tokens, claims, tokens
@@ -32,12 +34,16 @@ class Entry:
         environ: Mapping[str, str] = os.environ,
         prompt: Callable[[str], None] | None = None,
         waiting: Callable[[str, float], None] | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self._profile = profile
-        self._tokens = tokens(profile, tenant, environ=environ, prompt=prompt)
+        watch = partial(asking, observer=observer)
+        self._tokens = tokens(profile, tenant, environ=environ, prompt=prompt, watch=watch)
         ca = Path(profile.ca) if profile.ca else None
         sender = HttpSender(Signed(profile, self._tokens), ca=ca)
-        self.driver = Driver(sender, waiting=waiting, pauses=_PAUSES)
+        self.driver = Driver(
+            watched(sender, observer), waiting=pausing(waiting, observer), pauses=_PAUSES
+        )
 
     async def arm(self) -> dict[str, Any]:
         """Sign in for ARM. Raises SignIn, Unreachable or BadSettings where that fails."""

@@ -35,6 +35,7 @@ from vedette.run.ways import (
 )
 from vedette.wire.http import Call, Reply
 
+_BLINK = 0.001
 _SLICE = 15.0
 """No sleep is longer: a machine that slept meanwhile finds out what time it is."""
 
@@ -122,6 +123,7 @@ class Gates:
     async def admit(self, way: Way, turn: Turn | None, *, writes: bool) -> Passage:
         """Return when the call may be sent, with its tickets."""
         while True:
+            self._left(writes=writes)
             kept = turn.tickets(way.paced) if turn else {}
             wants = [one for one in way.wants if one[0] not in kept] if kept else way.wants
             taken = self._at_once(wants)
@@ -248,7 +250,7 @@ class Gates:
             if pause is None:
                 await gate.heard.wait()
             else:
-                await self._pause(gate, min(pause, left_over, _SLICE), pause)
+                await self._pause(gate, max(_BLINK, min(pause, left_over, _SLICE)), pause)
 
     def _left(self, *, writes: bool) -> float:
         """Return the seconds until no write is begun any more; raise when they are over."""

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Self
 
-from vedette.errors import Asked, Missing, Refused, Unknown, VedetteError
+from vedette.errors import Asked, Missing, Refused, Strayed, Unknown, VedetteError
+from vedette.flow.comment import PAGES
 from vedette.flow.pages import pages
 from vedette.flow.talk import Ask
 from vedette.model import Owner
 from vedette.model.select import Bound
 from vedette.plan.plan import Scope
 from vedette.run.drive import Driver
-from vedette.run.observe import Observed, Observer
+from vedette.run.observe import Observer, watched
 from vedette.run.profile import Profile, chosen
 from vedette.run.references import Reference
 from vedette.wire.dialect import Dialect, Page, Said, Seen
@@ -49,11 +51,12 @@ class Link:
         self.people = people
         self.observer = Observer()
 
-    def observed(self, observer: Observer) -> None:
+    def observed(self, observer: Observer | None) -> Self:
         """Let somebody be told of all that goes over this link from now on."""
-        self.observer = observer
-        if not observer.is_idle:
-            self.driver.sender = Observed(self.driver.sender, observer)
+        if observer is not None:
+            self.observer = observer
+            self.driver.sender = watched(self.driver.sender, observer)
+        return self
 
     @property
     def scope(self) -> Scope:
@@ -142,8 +145,10 @@ class Link:
                 raise problem(reply, f"comments of {id}")
             said, link = dialect.said(reply)
             told += said
-            if link is None or link in followed:
+            if link is None:
                 return told
+            if link in followed or len(followed) >= PAGES:
+                raise Strayed(f"comments of {id}: the pages do not come to an end")
             followed.add(link)
             call = dialect.follow(link)
 

@@ -1,102 +1,46 @@
 """
-What a run does, told as it happens: lines of a log, the conversation of one step, and spans
-of OpenTelemetry where a program that uses vedette has set it up.
+What a run does, told as it happens: lines of a log, the conversation about one incident, and
+spans of OpenTelemetry where a program that uses vedette has set it up.
 
-No token, secret or text of an incident is in the log. The conversation has what was sent,
+No token, secret or text of an incident is in the log. The conversation has what was written,
 for whoever looks for a mistake, and is made harmless by whoever shows it.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import msgspec
+from msgspec import Struct
 
-from vedette.errors import Asked, VedetteError
-from vedette.model.letters import harmless
-from vedette.run.clock import now as the_time
-from vedette.run.clock import stamp
+from vedette.errors import VedetteError
+from vedette.flow.talk import Tell
+from vedette.run import spans, trace
+from vedette.run.credentials import Credential, Grant
 from vedette.run.drive import Sender
+from vedette.run.logfile import Log
 from vedette.wire.http import Call, Reply
-
-_STEP: ContextVar[str | None] = ContextVar("step", default=None)
-"""The key of the incident that is being worked on, in the task that does."""
-
-_MANY = 64
-_OLD = 1.0
-"""Lines wait in memory until there are so many, or for so many seconds."""
-_SHOWN = 2_000
-_SIGNED = re.compile(
-    r"([?&](?:sig|code|token|access_token|client_secret|assertion)=)[^&#]*", re.IGNORECASE
-)
+from vedette.wire.veil import untold, veiled
 
 
-class Log:
+class _Step(Struct):
     """
-    Lines of JSON in a file, appended, readable by its owner only. A file that cannot be
-    written any more says so once, to `note`, and stops no run.
+    A step that is worked on: `since` is when its last call came back, or it began, and
+    `document` what that call brought.
     """
 
-    def __init__(self, path: Path, *, note: Callable[[str], None]) -> None:
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            self._file = os.open(path, flags, 0o600)
-        except OSError as error:
-            raise Asked(
-                f"--log-file {path}: {error.strerror}", hint="name a file where you may write"
-            ) from error
-        self._path = path
-        self._note = note
-        self._waiting: list[bytes] = []
-        self._since = 0.0
+    key: str
+    since: float
+    document: Any = None
 
-    def write(self, event: str, **facts: Any) -> None:
-        """Note an event with what is known of it; members without a value are left out."""
-        if self._file < 0:
-            return
-        told = {name: value for name, value in facts.items() if value is not None}
-        line = {"at": stamp(the_time()), "event": event, **told}
-        try:
-            self._waiting.append(harmless(msgspec.json.encode(line)) + b"\n")
-        except UnicodeEncodeError:  # half a surrogate pair is no text
-            shown = {name: ascii(value) for name, value in line.items()}
-            self._waiting.append(msgspec.json.encode(shown) + b"\n")
-        now = time.monotonic()
-        if len(self._waiting) == 1:
-            self._since = now
-        if len(self._waiting) >= _MANY or now - self._since >= _OLD:
-            self.flush()
 
-    def flush(self) -> None:
-        """Hand what waits to the system."""
-        if self._file < 0 or not self._waiting:
-            return
-        data, self._waiting = b"".join(self._waiting), []
-        try:
-            while data:
-                data = data[os.write(self._file, data) :]
-        except OSError as error:
-            self._note(f"the log {self._path} ends here: {error.strerror}")
-            self.close()
-
-    def close(self) -> None:
-        """Write what waits, and close the file; doing it twice is harmless."""
-        if self._file < 0:
-            return
-        self.flush()
-        if self._file >= 0:
-            with suppress(OSError):
-                os.close(self._file)
-            self._file = -1
+_STEP: ContextVar[_Step | None] = ContextVar("step", default=None)
+"""The step that is worked on, in the task that does."""
 
 
 class Observer:
@@ -114,9 +58,10 @@ class Observer:
         say: Callable[[str], None] | None = None,
     ) -> None:
         self.log = log
-        self._key = key
+        self._key = key.casefold() if key else None
         self._say = say if key else None
-        self.tracer = _tracer()
+        self.tracer = spans.tracer()
+        self._counts: dict[str, Counter[str]] = {}
 
     @property
     def is_idle(self) -> bool:
@@ -126,7 +71,10 @@ class Observer:
     @contextmanager
     def step(self, key: str) -> Iterator[None]:
         """Carry a step: what is sent meanwhile belongs to it."""
-        token = _STEP.set(key)
+        if self.is_idle:
+            yield
+            return
+        token = _STEP.set(_Step(key, time.monotonic()))
         try:
             with self._span("vedette.step", {"vedette.incident": key}):
                 yield
@@ -135,76 +83,117 @@ class Observer:
 
     @contextmanager
     def run(self, name: str, planned: int) -> Iterator[None]:
-        """Carry a run."""
+        """Carry a run; at its end is told how many steps ended how, meanwhile."""
         self._write("run", run=name, planned=planned)
+        counts = self._counts[name] = Counter()
         try:
-            with self._span("vedette.run", {"vedette.run": name, "vedette.planned": planned}):
-                yield
+            with self._span("vedette.run", {"vedette.run": name, "vedette.planned": planned}) as it:
+                try:
+                    yield
+                finally:
+                    if it is not None:
+                        it.set_attributes(
+                            {f"vedette.{word}": much for word, much in counts.items()}
+                        )
         finally:
-            self._write("ended", run=name)
+            self._counts.pop(name, None)
+            self._write("ended", run=name, counts=dict(counts))
             if self.log is not None:
                 self.log.flush()
 
     def outcome(self, run: str, key: str, outcome: str, error: str | None) -> None:
         """Be told how a step ended."""
+        if self.is_idle:
+            return
+        self._counts[run][outcome] += 1
         self._write("step", run=run, step=key, outcome=outcome, error=error)
         if self._hears(key):
             self._tell(f"{key} {outcome}" + (f": {error}" if error else ""))
 
+    def stopped(
+        self, run: str, why: VedetteError | None, failures: Mapping[str, VedetteError]
+    ) -> None:
+        """Be told what ended a run early, and which places were given up."""
+        for place, error in failures.items():
+            self._failed(error, run=run, place=place)
+        if why is not None:
+            self._failed(why, run=run)
+
     def failure(self, error: VedetteError) -> None:
         """Be told what ended the command."""
-        self._write("error", code=error.code, message=error.message, request=error.request)
+        self._failed(error)
 
-    def heard(self, call: Call, reply: Reply, seconds: float) -> None:
-        """Be told of a call that was answered."""
-        key = _STEP.get()
+    def intends(self, write: Tell) -> None:
+        """Be told that a step is about to write, before that is put on disk."""
+        step = _STEP.get()
+        if step is None:
+            return
+        self._write(
+            "intent",
+            step=step.key,
+            attempt=write.attempt,
+            fields=sorted(write.intent.after),
+            comment=write.intent.comment,
+        )
+        if self._hears(step.key):
+            for line in trace.meant(write):
+                self._tell(f"{step.key} {line}")
+
+    def waits(self, host: str, seconds: float) -> None:
+        """Be told that a quota holds calls back; what is shorter than a second is its pace."""
+        if seconds >= 1:
+            self._write("wait", host=host, seconds=round(seconds, 3))
+
+    def token(self, scope: str, seconds: float, error: str | None) -> None:
+        """Be told that a token was asked for, and what kind of error came instead, if one did."""
+        self._write("token", scope=scope, milliseconds=_milliseconds(seconds), error=error)
+
+    def heard(self, call: Call, reply: Reply, began: float, ended: float) -> None:
+        """Be told of a call that was answered, and when (monotonic)."""
+        step, took = _STEP.get(), ended - began
         if self.log is not None:
             self.log.write(
                 "call",
-                request=reply.request,
-                step=key,
-                method=call.method,
-                url=redacted(call.url),
-                operation=call.operation or None,
+                **_said(call, step, reply.request, began),
                 status=reply.status,
-                milliseconds=round(seconds * 1000, 1),
+                milliseconds=_milliseconds(took),
                 sent=len(call.body or b"") or None,
                 received=len(reply.body),
                 retryAfter=reply.headers.get("retry-after"),
             )
-        if self._hears(key):
-            self._tell(f"{key} → {call.method} {redacted(call.url)}{_body(call.body)}")
-            self._tell(f"{key} ← {reply.status} in {seconds * 1000:.0f} ms{_body(reply.body)}")
+        if step is None:
+            return
+        if self._hears(step.key):
+            lines = (
+                *trace.said(call, began - step.since, step.document),
+                *trace.heard(reply, took),
+            )
+            for line in lines:
+                self._tell(f"{step.key} {line}")
+            step.document = trace.document(reply.body)
+        step.since = ended
 
-    def lost(self, call: Call, error: VedetteError, seconds: float) -> None:
-        """Be told of a call that nobody answered."""
-        key = _STEP.get()
+    def lost(self, call: Call, error: BaseException, began: float, ended: float) -> None:
+        """Be told of a call that nobody answered, and when (monotonic)."""
+        step, took = _STEP.get(), ended - began
+        ours = error if isinstance(error, VedetteError) else None
         self._write(
             "lost",
-            request=error.request,
-            step=key,
-            method=call.method,
-            url=redacted(call.url),
-            milliseconds=round(seconds * 1000, 1),
-            error=error.message,
+            **_said(call, step, ours.request if ours else None, began),
+            milliseconds=_milliseconds(took),
+            error=untold(ours.message) if ours else type(error).__name__,
         )
-        if self._hears(key):
-            self._tell(f"{key} → {call.method} {redacted(call.url)}{_body(call.body)}")
-            self._tell(f"{key} ← nothing: {error.message}")
+        if step is None:
+            return
+        if self._hears(step.key):
+            for line in trace.said(call, began - step.since, step.document):
+                self._tell(f"{step.key} {line}")
+            self._tell(f"{step.key} {trace.unheard(error, took)}")
+        step.since = ended
 
     def call(self, call: Call) -> Any:
         """Return the span of a call, to be entered, or what stands for none."""
-        if self.tracer is None:
-            return nullcontext()
-        parts = urlsplit(call.url)
-        # https://opentelemetry.io/docs/specs/semconv/http/http-spans/
-        attributes = {
-            "http.request.method": call.method,
-            "server.address": parts.hostname or "",
-            "url.full": redacted(call.url),
-            "vedette.operation": call.operation,
-        }
-        return self._span(f"{call.method} {call.operation}".strip(), attributes, client=True)
+        return nullcontext() if self.tracer is None else spans.call(self.tracer, call)
 
     def close(self) -> None:
         """Write what waits."""
@@ -215,20 +204,24 @@ class Observer:
         if self.log is not None:
             self.log.write(event, **facts)
 
-    def _hears(self, key: str | None) -> bool:
-        return self._say is not None and key is not None and self._key in ("*", key)
+    def _failed(self, error: VedetteError, **where: str) -> None:
+        self._write(
+            "error",
+            **where,
+            code=error.code,
+            message=untold(error.message),
+            request=error.request,
+        )
+
+    def _hears(self, key: str) -> bool:
+        return self._say is not None and self._key in ("*", key.casefold())
 
     def _tell(self, text: str) -> None:
         assert self._say is not None
         self._say(text)
 
-    def _span(self, name: str, attributes: dict[str, Any], *, client: bool = False) -> Any:
-        if self.tracer is None:
-            return nullcontext()
-        from opentelemetry.trace import SpanKind  # noqa: PLC0415 - whoever has a tracer has it
-
-        kind = SpanKind.CLIENT if client else SpanKind.INTERNAL
-        return self.tracer.start_as_current_span(name, attributes=attributes, kind=kind)
+    def _span(self, name: str, attributes: dict[str, Any]) -> Any:
+        return nullcontext() if self.tracer is None else spans.within(self.tracer, name, attributes)
 
 
 class Observed:
@@ -240,17 +233,16 @@ class Observed:
 
     async def send(self, call: Call, *, fresh: bool = False, claims: str | None = None) -> Reply:
         """Send one call, and tell what came of it."""
-        began = time.perf_counter()
+        began = time.monotonic()
         with self._observer.call(call) as span:
             try:
                 reply: Reply = await self.sender.send(call, fresh=fresh, claims=claims)
-            except VedetteError as error:
-                self._observer.lost(call, error, time.perf_counter() - began)
+            except BaseException as error:
+                self._observer.lost(call, error, began, time.monotonic())
                 raise
             if span is not None:
-                span.set_attribute("http.response.status_code", reply.status)
-                span.set_attribute("azure.client.id", reply.request or "")
-        self._observer.heard(call, reply, time.perf_counter() - began)
+                spans.answered(span, reply)
+        self._observer.heard(call, reply, began, time.monotonic())
         return reply
 
     async def close(self) -> None:
@@ -258,24 +250,86 @@ class Observed:
         await self.sender.close()
 
 
-def redacted(url: str) -> str:
-    """Return an address without what signs it in: signatures and tokens in its query."""
-    return _SIGNED.sub(r"\1…", url) if "?" in url else url
+class Watched:
+    """A credential of whose requests an observer is told; of the tokens nobody is."""
+
+    def __init__(self, credential: Credential, observer: Observer) -> None:
+        self._credential = credential
+        self._observer = observer
+
+    async def get_token(self, scope: str, /, *, claims: str | None = None) -> Grant:
+        """Ask for a token, and tell that it was asked for."""
+        began, kind = time.monotonic(), None
+        try:
+            given = {"claims": claims} if claims else {}
+            return await self._credential.get_token(scope, **given)
+        except BaseException as error:
+            kind = type(error).__name__  # the vendor's words may quote anything
+            raise
+        finally:
+            self._observer.token(scope, time.monotonic() - began, kind)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._credential.close()
 
 
-def _body(body: bytes | None) -> str:
-    if not body:
-        return ""
-    text = body[:_SHOWN].decode("utf-8", "replace")
-    return f"  {text}" + (f"… ({len(body):,} bytes)" if len(body) > _SHOWN else "")
+@contextmanager
+def observing(
+    log_file: str | Path | None, *, environ: Mapping[str, str], say: Callable[[str], None]
+) -> Iterator[Observer]:
+    """
+    Give who is told, as the log file named here and the variables say, of errors too; `say`
+    hears of the conversation, and of a log that ends early. A file that cannot be written is
+    `Asked`.
+    """
+    path = log_file or environ.get("VEDETTE_LOG_FILE")
+    log = Log(Path(path), note=say) if path else None
+    told = Observer(log=log, key=environ.get("VEDETTE_TRACE"), say=say)
+    try:
+        yield told
+    except VedetteError as error:
+        told.failure(error)
+        raise
+    finally:
+        told.close()
 
 
-def _tracer() -> Any:
-    # whoever has set it up has loaded it; nobody else pays for looking
-    if "opentelemetry.sdk.trace" not in sys.modules:
-        return None
-    from opentelemetry import trace  # noqa: PLC0415 - as above
+def watched(sender: Sender, observer: Observer | None) -> Sender:
+    """Return the sender, watched where somebody is told."""
+    return sender if observer is None or observer.is_idle else Observed(sender, observer)
 
-    from vedette import __version__  # noqa: PLC0415 - as above
 
-    return trace.get_tracer("vedette", __version__)
+def asking(credential: Credential, observer: Observer | None) -> Credential:
+    """Return the credential, watched where somebody is told."""
+    return credential if observer is None or observer.is_idle else Watched(credential, observer)
+
+
+def pausing(
+    waiting: Callable[[str, float], None] | None, observer: Observer | None
+) -> Callable[[str, float], None] | None:
+    """Return what is told that a service asks to wait: whoever was told, and the observer."""
+    if observer is None or observer.is_idle:
+        return waiting
+
+    def told(host: str, seconds: float) -> None:
+        observer.waits(host, seconds)
+        if waiting is not None:
+            waiting(host, seconds)
+
+    return told
+
+
+def _said(call: Call, step: _Step | None, request: str | None, began: float) -> dict[str, Any]:
+    return {
+        "request": request,
+        "step": step.key if step is not None else None,
+        "method": call.method,
+        "url": veiled(call.url),
+        "operation": call.operation or None,
+        "waited": _milliseconds(began - step.since) if step is not None else None,
+    }
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

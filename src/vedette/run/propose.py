@@ -17,6 +17,7 @@ from vedette.plan.plan import Header, Plan
 from vedette.plan.planner import Task, noted, plan
 from vedette.run.clock import plan_name, stamp
 from vedette.run.link import Failures, Link, look
+from vedette.run.merged import masters, unmerged
 from vedette.run.references import Reference
 from vedette.wire.dialect import Seen
 
@@ -46,6 +47,7 @@ class _Gathered(Struct, frozen=True, kw_only=True):
     opens: dict[str, int] | None
     failures: Failures
     read: int
+    notes: list[str] = []
 
 
 async def propose(
@@ -75,6 +77,7 @@ async def propose(
         planes={name: dialect.plane for name, dialect in link.dialects.items()},
         named=bool(selection.references) or all(isinstance(e, AddComment) for e in edits),
         opens=gathered.opens,
+        notes=gathered.notes,
     )
     unread = [f"{name} was not read: {e.message}" for name, e in _each(gathered)]
     made = noted(made, unread) if unread else made
@@ -112,10 +115,14 @@ async def _gather(
     found: Callable[[int, int], None] | None,
 ) -> _Gathered:
     if selection.references:
-        named = [await link.find(reference) for reference in selection.references]
+        named, notes = await masters(
+            link, [await link.find(reference) for reference in selection.references]
+        )
         unique = {(d.place.name, s.incident.id): s.incident for d, s in named}
         incidents = [(place, incident) for (place, _), incident in unique.items()]
-        return _Gathered(incidents=incidents, opens=None, failures={}, read=len(unique))
+        return _Gathered(
+            incidents=incidents, opens=None, failures={}, read=len(unique), notes=notes
+        )
     condition = selection.condition
     if condition is None:
         raise Asked("nothing is selected", hint="give --where, --where-file or incident keys")
@@ -132,11 +139,13 @@ async def _gather(
     seen, failures = await look(link, bounds=lambda _: bounds, holds=holds, found=found)
     if failures and len(failures) == len(link.dialects):
         raise next(iter(failures.values()))
+    seen, notes = unmerged(seen, condition)
     return _Gathered(
         incidents=[(dialect.place.name, one.incident) for dialect, one in seen],
         opens=dict(opens) if closes else None,
         failures=failures,
         read=counts[0],
+        notes=notes,
     )
 
 

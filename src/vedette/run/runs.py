@@ -14,13 +14,13 @@ from msgspec.structs import replace
 
 from vedette.errors import Asked, BadPlan, Refused, Unknown
 from vedette.flow.talk import Intent
-from vedette.flow.update import Again, Rails, unheld
+from vedette.flow.update import Again, Rails
 from vedette.kql import Condition, condition
 from vedette.model import Incident, instant
 from vedette.plan.again import again
 from vedette.plan.done import Done, Outcome
 from vedette.plan.file import digested, sealed
-from vedette.plan.guard import Allowed, check_reach, check_run, obey, struck_since
+from vedette.plan.guard import Allowed, check_reach, check_run, merged_since, obey, struck_since
 from vedette.plan.packed import raws
 from vedette.plan.plan import Plan, Step, step
 from vedette.plan.undo import reverse, undone_by
@@ -246,11 +246,20 @@ def _asking(plan: Plan, link: Link, words: Mapping[str, str], how: How) -> Askin
         return again(one, holds, planes[one.place].same, mine=how.on_conflict == "mine")
 
     def rails_of(one: Step) -> Rails:
-        # one named incident meets no rail, and an undo goes wherever its run went
-        is_named = asked[one.because] is None and len(plan.steps) == 1
-        if is_named or plan.kind != "apply":
-            return unheld
-        return lambda now, after, fields: struck_since(now, after, fields, me, allowed)
+        # one named incident meets no rail, and an undo goes wherever its run went; but where
+        # it was merged since, a write would be taken, and seen by nobody
+        meant = asked[one.because]
+        is_free = plan.kind != "apply" or (meant is None and len(plan.steps) == 1)
+        is_picked = meant is not None and "MergedInto" in meant.columns
+
+        def rails(now: Incident, after: Incident, fields: tuple[str, ...]) -> str | None:
+            is_as_planned = (one.etag or one.modified) in (now.etag, now.modified)
+            merged = None if is_picked or is_as_planned else merged_since(now)
+            if merged or is_free:
+                return merged
+            return struck_since(now, after, fields, me, allowed)
+
+        return rails
 
     return Asking(again=again_of, rails=rails_of)
 

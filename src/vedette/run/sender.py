@@ -14,10 +14,13 @@ import aiohttp
 from yarl import URL
 
 from vedette import __version__
-from vedette.errors import Unreachable
+from vedette.errors import Garbled, Unreachable
 from vedette.run.clock import request_id
 from vedette.run.trust import trust
 from vedette.wire.http import Call, Reply
+
+LONGEST = 64 << 20
+"""Bytes of a body that are taken: ten times a page of a thousand incidents with all they hold."""
 
 
 class Authorizer(Protocol):
@@ -81,7 +84,7 @@ class HttpSender:
                 proxy=self._proxy(url),
                 allow_redirects=False,
             )
-            body = await response.read()  # to its end, which gives the connection back
+            body = await _whole(response, call)
             # aiohttp's own mapping is asked in any case, lower-case too
             return Reply(
                 status=response.status, headers=response.headers, body=body, request=request
@@ -117,6 +120,28 @@ class HttpSender:
         if not self._proxies or proxy_bypass(url.host or ""):
             return None
         return self._proxies.get(url.scheme)
+
+
+async def _whole(response: aiohttp.ClientResponse, call: Call) -> bytes:
+    """
+    Return the body, read to its end, which gives the connection back. It may come compressed
+    a thousandfold, so it is counted as it unfolds, and one that is too long is left unread.
+    """
+    parts: list[bytes] = []
+    length = 0
+    try:
+        async for part in response.content.iter_any():
+            length += len(part)
+            if length > LONGEST:
+                break
+            parts.append(part)
+        else:
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+    except BaseException:
+        response.close()
+        raise
+    response.close()
+    raise Garbled(f"{urlsplit(call.url).hostname} answered with more than {LONGEST >> 20} MiB")
 
 
 def _trusting(ca: Path | None) -> ssl.SSLContext:

@@ -61,6 +61,7 @@ async def sit(
             _over(run, journal, run_file, link.driver.throttled - already)
         raise
     failed = _over(run, journal, run_file, link.driver.throttled - already)
+    link.observer.stopped(run.name, run.stopped or broke or failed, run.failures)
     return Finished(
         done=replace(journal.done(run.name), steps=tuple(map(lean, journal.steps(run.name)))),
         failures=run.failures,

@@ -6,21 +6,27 @@ with its intent in the journal before it leaves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from msgspec import Struct
 
+from vedette.errors import VedetteError
 from vedette.flow.comment import comment, uncomment
+from vedette.flow.patch import patch
 from vedette.flow.single import create, delete
 from vedette.flow.talk import Intent, Tell
 from vedette.flow.update import Again, Ended, OnConflict, Rails, Wish, update
 from vedette.model import Incident, edited
 from vedette.plan.plan import Plan, Step
+from vedette.run.batch import Together
+from vedette.run.drive import Driver
 from vedette.run.ledger import Ledger
 from vedette.run.link import Link
+from vedette.run.lookout import Lookout, plan_time, planned
 from vedette.run.remarks import Remarks, commented, removed, unsaid
 from vedette.wire.dialect import Dialect
+from vedette.wire.graph import Graph
 
 
 def blank(one: Step) -> Incident:
@@ -70,10 +76,13 @@ class Steps:
         self._plan = plan
         self._dialects = link.reaching(plan.scope)
         self._driver = link.driver
+        self._observer = link.observer
         self._ledger = ledger
         self._asking = asking
         self._how = how
         self._begun = begun
+        self._own = plan.principal == link.principal
+        self._lookouts: dict[str, Lookout] = {}
 
     async def carry(self, number: int, one: Step, effects: dict[int, Ended]) -> None:
         """Carry a step's writes, fields before comments, noting in `effects` how each ended."""
@@ -112,7 +121,7 @@ class Steps:
                 looks=self._begun.before,
                 there=said.there(name, message, anew=not self._begun.before),
             )
-            became = await self._driver.carry(talk, durable)
+            became = await self._carrier(one.place, dialect).carry(talk, durable)
             said.note(message, became)
             effects[effect] = commented(name, became)
 
@@ -134,8 +143,55 @@ class Steps:
             tried=tuple(t for t in tries if t.comment is None and t.removes is None),
         )
         again, rails = self._asking.again(one), self._asking.rails(one)
-        talk = update(dialect, wish, again, rails, said.roomed(dialect))
-        return await self._driver.carry(talk, self._durable(number))
+        if not isinstance(dialect, Graph):
+            talk = update(dialect, wish, again, rails, said.roomed(dialect))
+            return await self._driver.carry(talk, self._durable(number))
+        lookout = self._lookout(one.place, dialect)
+        room = said.roomed(dialect)
+        # how many comments there are only the incident tells
+        known = None if wish.tried or room is not None else planned(one, own=self._own)
+        watching = patch(dialect, wish, again, rails, planned=known, room=room)
+        ended = await lookout.carry(watching, one.id, self._durable(number))
+        if ended.outcome == "written":
+            lookout.wrote(number, one.id, one.edits, ended)
+        return ended
+
+    def ended(self, one: Step, ended: Ended) -> None:
+        """Hear how a step ended, as it was written down."""
+        if one.place in self._lookouts:
+            self._lookouts[one.place].ended(one.id, ended)
+
+    async def settle(self, closed: Collection[str]) -> Mapping[str, VedetteError]:
+        """
+        Look a last time at what was written where nothing guards a write, and write down what
+        others overtook. Returns the places that could not be looked at; `closed` ones are not.
+        """
+        failures: dict[str, VedetteError] = {}
+        for place, lookout in self._lookouts.items():
+            if place in closed:
+                continue
+            try:
+                for number, ended in await lookout.settle():
+                    self._ledger.record(number, ended)
+            except VedetteError as error:
+                failures[place] = error
+        return failures
+
+    def _carrier(self, place: str, dialect: Dialect) -> Driver | Together:
+        """Return what carries comments: where many may be read back, many at once."""
+        if isinstance(dialect, Graph):
+            return self._lookout(place, dialect).together
+        return self._driver
+
+    def _lookout(self, place: str, dialect: Graph) -> Lookout:
+        if place not in self._lookouts:
+            self._lookouts[place] = Lookout(
+                dialect,
+                self._driver,
+                since=plan_time(self._plan, place),
+                most=len(self._plan.steps) - len(self._begun.ended),
+            )
+        return self._lookouts[place]
 
     async def _single(
         self, number: int, one: Step, dialect: Dialect, tries: tuple[Intent, ...]
@@ -150,4 +206,8 @@ class Steps:
         return await self._driver.carry(talk, self._durable(number))
 
     def _durable(self, number: int) -> Callable[[Tell], asyncio.Future[None]]:
-        return lambda write: self._ledger.intend(number, write)
+        def noted(write: Tell) -> asyncio.Future[None]:
+            self._observer.intends(write)
+            return self._ledger.intend(number, write)
+
+        return noted

@@ -154,10 +154,11 @@ def tokens(
     *,
     environ: Mapping[str, str],
     prompt: Callable[[str], None] | None = None,
+    watch: Callable[[Credential], Credential] = lambda made: made,
 ) -> Tokens:
     """
     Return where this profile's tokens come from, for the places of a tenant (by alias) or,
-    with None, those of the identity's own.
+    with None, those of the identity's own. `watch` is handed each credential that is made.
     """
     identity, tenant_id = profile.identity_of(tenant)
     door = Door(
@@ -165,7 +166,7 @@ def tokens(
     )
     kind = str(identity.__struct_config__.tag)
     return Tokens(
-        lambda: credential(identity, door),
+        lambda: watch(credential(identity, door)),
         who=f"identity {kind}" + (f" in {tenant}" if tenant else ""),
         login=profile.login,
         renewable=not isinstance(identity, Device),

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from functools import lru_cache
-from urllib.parse import unquote_plus
 
 import msgspec
 from msgspec import Struct
 
 from vedette.service.ask import Ask
 from vedette.wire.http import Reply
+from vedette.wire.veil import veiled
 
 _MANY = 500
 _LONGEST = 2_000
@@ -110,31 +109,10 @@ def latest(connection: sqlite3.Connection) -> int:
 
 # ---- inside
 
-_SECRETS = frozenset(
-    {
-        "code", "secret", "sig", "token", "assertion", "password", "client_secret",
-        "client_assertion", "access_token", "refresh_token", "id_token", "device_code", "user_code",
-        "sasuri", "authorization",
-    }
-)  # fmt: skip
-
 
 def _shown(url: str, endpoint: str) -> str:
     """Return the address without its host, and without what opens something."""
-    url = url.removeprefix(endpoint)[:_LONGEST]
-    path, mark, query = url.partition("?")
-    return f"{path}?{_veiled(query)}" if mark else url
-
-
-@lru_cache(maxsize=1024)
-def _veiled(query: str) -> str:
-    return "&".join(_masked(part) for part in query.split("&"))
-
-
-def _masked(part: str) -> str:
-    name, mark, _ = part.partition("=")
-    is_secret = mark and unquote_plus(name).strip().lower() in _SECRETS
-    return f"{name}=***" if is_secret else part
+    return veiled(url.removeprefix(endpoint)[:_LONGEST])
 
 
 class _Guarded(Struct):

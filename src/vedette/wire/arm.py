@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from vedette.errors import Asked, Garbled
 from vedette.model import Incident, Plane
@@ -122,7 +123,7 @@ class Arm:
         """Understand a page."""
         found = opened(reply, self._of)
         return Page(
-            seen=tuple(self._seen(bytes(raw), self._of) for raw in found.value),
+            seen=tuple(self._seen(bytes(raw), reply) for raw in found.value),
             link=found.nextLink or None,
         )
 
@@ -132,13 +133,13 @@ class Arm:
 
     def seen(self, reply: Reply, id: str | None = None) -> Seen:
         """Understand one incident; where `id` was asked for, another one is `Garbled`."""
-        return asked_for(id, self._seen(reply.body, self._of), self._of)
+        return asked_for(id, self._seen(reply.body, reply), self._of, reply)
 
     def version(self, reply: Reply) -> str | None:
         """Return the etag that a written incident came back with."""
         try:
             return _versioned(reply.body).etag
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return None  # it was written; what it is called now can be read again
 
     def update(self, seen: Seen, after: Incident) -> Call:
@@ -211,13 +212,16 @@ class Arm:
         found = opened(reply, of)
         return tuple(_said(_decode(raw)) for raw in found.value), found.nextLink or None
 
-    def _seen(self, body: bytes, of: str) -> Seen:
+    def _seen(self, body: bytes, reply: Reply) -> Seen:
+        of = self._of
         try:
             found = _decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            found = document(Reply(status=200, body=body), of)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            found = document(replace(reply, body=body), of)
         if not isinstance(found, dict) or not isinstance(found.get("properties"), dict):
-            raise Garbled(f"{of}: the answer holds no incident where one belongs")
+            raise Garbled(f"{of}: the answer holds no incident where one belongs").about(
+                reply.request
+            )
         return Seen(incident=self._decode(found, self._place), document=body)
 
     def _at(self, *segments: str) -> str:
@@ -239,8 +243,8 @@ def opened(reply: Reply, of: str) -> _Envelope:
     try:
         return _envelope(reply.body)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise Garbled(f"{of}: the answer holds no list ({error})") from error
-    except msgspec.DecodeError:
+        raise Garbled(f"{of}: the answer holds no list ({error})").about(reply.request) from error
+    except (msgspec.DecodeError, RecursionError):
         document(reply, of)
         raise
 

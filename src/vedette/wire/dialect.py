@@ -45,13 +45,13 @@ class Seen(Struct, frozen=True, kw_only=True):
     document: bytes
 
 
-def asked_for(id: str | None, seen: Seen, of: str) -> Seen:
+def asked_for(id: str | None, seen: Seen, of: str, reply: Reply) -> Seen:
     """Return what was seen; raise `Garbled` where it is not the incident with this id."""
     if id is not None and seen.incident.id.casefold() != id.casefold():
         raise Garbled(
             f"{of}: incident {id} was asked for, and another one came",
             hint="nothing was written to either; a proxy may have mixed up its answers",
-        )
+        ).about(reply.request)
     return seen
 
 

@@ -5,16 +5,18 @@ Incidents on Microsoft Graph, v1.0 and beta: the dialect that speaks of them. It
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
+from msgspec.structs import replace
 
 from vedette.errors import Asked, Garbled
 from vedette.model import Incident, Plane
 from vedette.model.select import Bound
+from vedette.wire.batch import enveloped
 from vedette.wire.bounds import narrow
 from vedette.wire.defender import (
     PLANE,
@@ -30,6 +32,7 @@ MOST = 50
 """A page; above it the service answers 400."""
 
 _INCIDENTS = "/security/incidents"
+_BY_CHANGE = "lastUpdateDateTime"
 _PLAIN = "/():,'"
 # https://learn.microsoft.com/graph/best-practices-concept: without it, members that came to
 # an enumeration later (awaitingAction) are all read as unknownFutureValue.
@@ -79,6 +82,23 @@ class Graph:
         narrowed = f"&$filter={quote(where, safe=_PLAIN)}" if where else ""
         return self._get(f"{self._url}?$top={min(top or MOST, MOST)}{narrowed}")
 
+    def changed(self, since: str, *, ordered: bool = True) -> Call:
+        """
+        Ask for a page of what was changed at this time or later, oldest change first where
+        it is to be `ordered`. The reference is silent on orders; the schema calls it sortable.
+        """
+        bound = Bound(field="modified", operator="ge", values=(since,))
+        order = f"&$orderby={_BY_CHANGE}%20asc" if ordered else ""
+        return self._get(f"{self.list((bound,)).url}{order}")
+
+    def newest(self) -> Call:
+        """Ask for the one incident that was changed last."""
+        return self._get(f"{self._url}?$top=1&$orderby={_BY_CHANGE}%20desc")
+
+    def together(self, calls: Sequence[Call]) -> Call:
+        """Ask several questions in one envelope."""
+        return enveloped(calls, f"{self._place.endpoint}{self._place.path}")
+
     def follow(self, link: str) -> Call:
         """Ask for the page behind a link, unless it leads out of the tenant's incidents."""
         return self._get(inside(link, self._place, f"{self._place.path}{_INCIDENTS}"))
@@ -86,7 +106,7 @@ class Graph:
     def page(self, reply: Reply) -> Page:
         """Understand a page."""
         found = _opened(reply, self._of)
-        seen = tuple(self._seen(bytes(raw)) for raw in found.value)
+        seen = tuple(self._seen(bytes(raw), reply) for raw in found.value)
         return Page(seen=seen, link=found.link or None)
 
     def read(self, id: str) -> Call:
@@ -99,13 +119,13 @@ class Graph:
 
     def seen(self, reply: Reply, id: str | None = None) -> Seen:
         """Understand one incident; where `id` was asked for, another one is `Garbled`."""
-        return asked_for(id, self._seen(reply.body), self._of)
+        return asked_for(id, self._seen(reply.body, reply), self._of, reply)
 
     def version(self, reply: Reply) -> str | None:
         """Return when the incident was changed last, which is all that tells versions apart."""
         try:
             return _changed(reply.body).at
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return None  # it was written; when, can be read again
 
     def update(self, seen: Seen, after: Incident) -> Call:
@@ -162,7 +182,9 @@ class Graph:
         told = document(reply, of)
         found = told.get("value", told.get("comments")) if isinstance(told, dict) else None
         if not isinstance(found, list):
-            raise Garbled(f"{of}: the answer holds no comments where they belong")
+            raise Garbled(f"{of}: the answer holds no comments where they belong").about(
+                reply.request
+            )
         return tuple(_said(one) for one in found), text(told.get("@odata.nextLink")) or None
 
     def _get(self, url: str) -> Call:
@@ -174,10 +196,13 @@ class Graph:
             tenant=self._place.tenant_id,
         )
 
-    def _seen(self, body: bytes) -> Seen:
-        found = document(Reply(status=200, body=body), self._of)
+    def _seen(self, body: bytes, reply: Reply) -> Seen:
+        of = self._of
+        found = document(replace(reply, body=body), of)
         if not isinstance(found, dict) or not text(found.get("id")):
-            raise Garbled(f"{self._of}: the answer holds no incident where one belongs")
+            raise Garbled(f"{of}: the answer holds no incident where one belongs").about(
+                reply.request
+            )
         return Seen(incident=decode(found, self._place), document=body)
 
 
@@ -185,8 +210,8 @@ def _opened(reply: Reply, of: str) -> _Envelope:
     try:
         return _envelope(reply.body)
     except (msgspec.ValidationError, UnicodeDecodeError) as error:
-        raise Garbled(f"{of}: the answer holds no list ({error})") from error
-    except msgspec.DecodeError:
+        raise Garbled(f"{of}: the answer holds no list ({error})").about(reply.request) from error
+    except (msgspec.DecodeError, RecursionError):
         document(reply, of)
         raise
 

@@ -17,7 +17,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """
     A request: an absolute URL, and a JSON body as bytes. `kind` is what it costs as, and
     `operation` what is asked for, as a service's own limits count it (incident, comments);
-    `tenant` is the id of the Entra tenant it is for, where the address does not tell.
+    `tenant` is the id of the Entra tenant it is for, where the address does not tell. `cost`
+    is how many calls it counts as: an envelope of many counts as all that is in it.
     """
 
     method: str
@@ -27,6 +28,7 @@ class Call(Struct, frozen=True, kw_only=True):
     kind: Kind = "read"
     operation: str = ""
     tenant: str | None = None
+    cost: int = 1
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -60,10 +62,10 @@ def document(reply: Reply, of: str) -> Any:
     """Return the JSON in the reply, or say that `of` (what was asked) got no JSON."""
     try:
         return msgspec.json.decode(reply.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Garbled(
             f"{of}: the answer ({reply.status}, {len(reply.body)} bytes) is not JSON",
             hint="a proxy or sign-in page may have answered instead of the service"
             if reply.body.lstrip()[:1] == b"<"
             else f"the body may have been cut short ({error})",
-        ) from error
+        ).about(reply.request) from error

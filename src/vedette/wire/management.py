@@ -128,7 +128,7 @@ def page(reply: Reply, of: str) -> tuple[list[Mapping[str, Any]], str | None]:
     told = document(reply, of)
     value = told.get("value") if isinstance(told, dict) else None
     if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-        raise Garbled(f"{of}: the answer holds no list where it belongs")
+        raise Garbled(f"{of}: the answer holds no list where it belongs").about(reply.request)
     return value, text(told.get("nextLink")) or None
 
 

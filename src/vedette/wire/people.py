@@ -55,7 +55,9 @@ def team(reply: Reply, name: str) -> Owner:
     told = _answer(reply, name, _GROUPS)
     found = told.get("value", [told])
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise Garbled(f"group {name!r}: the answer holds no groups where they belong")
+        raise Garbled(f"group {name!r}: the answer holds no groups where they belong").about(
+            reply.request
+        )
     if not found:
         raise Unknown(f"the directory knows no group {name!r}")
     if len(found) > 1:
@@ -74,12 +76,12 @@ def _answer(reply: Reply, of: str, permission: str) -> dict[str, Any]:
             f"looking up {of!r} needs the Microsoft Graph permission {permission}",
             hint="grant it to the application, with an administrator's consent, or name them"
             " under [people] in the settings, with upn and objectId",
-        )
+        ).about(reply.request)
     if reply.status != 200:
         raise problem(reply, f"looking up {of!r}")
     told = document(reply, f"looking up {of!r}")
     if not isinstance(told, dict):
-        raise Garbled(f"looking up {of!r}: the answer is no object")
+        raise Garbled(f"looking up {of!r}: the answer is no object").about(reply.request)
     return told
 
 

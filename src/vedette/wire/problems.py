@@ -25,6 +25,7 @@ from vedette.errors import (
     VedetteError,
 )
 from vedette.wire.http import Reply
+from vedette.wire.veil import untold
 
 Face = Literal["arm", "graph", "entra", "logs", "defender", "2023-01-01"]
 
@@ -203,9 +204,12 @@ def _folded(value: object) -> dict[str, Any]:
 
 
 def clean(text: object, longest: int = _LONGEST) -> str:
-    """Return text of a service fit for one line: no control characters, not too long."""
+    """
+    Return text of a service fit for one line: no control characters, nothing that looks like
+    a token (a proxy may say back what it was sent), not too long.
+    """
     shown = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 4 * longest])
-    shown = " ".join(shown.split())
+    shown = untold(" ".join(shown.split()))
     return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
