@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from vedette.errors import Overtaken, VedetteError, without_request
+from vedette.errors import Overtaken, VedetteError
 from vedette.model import Edit, Incident, edited
 from vedette.model.change import restored, values
 from vedette.plan.done import Done, DoneStep, Outcome
 from vedette.report.clean import exact, line
 from vedette.report.sheet import aligned, drawn
+from vedette.report.tallies import Reasons, Some, Sorted, Tally
 from vedette.report.words import counted, moment, short
 
 STEPS = 1_000
@@ -107,7 +108,10 @@ def summary(
     Return a run's outcome. `failures` says of a place that was given up why, in its own
     words; otherwise the first step that failed there speaks for it.
     """
-    counts = Counter(step.outcome for step in done.steps)
+    by: dict[str, Tally] = {}
+    for step in done.steps:
+        by.setdefault(step.place, Tally()).add(step)
+    counts = sum((tally.counts for tally in by.values()), Counter[Outcome]())
     return Summary(
         run=done.run or None,
         planned=len(done.steps),
@@ -123,7 +127,7 @@ def summary(
         started=done.started,
         ended=done.ended,
         throttled_seconds=done.throttled_seconds,
-        workspaces=_places(done, failures or {}),
+        workspaces=_places(by, failures or {}),
         steps=tuple(_summarised(step) for step in done.steps[:STEPS]),
     )
 
@@ -141,11 +145,14 @@ def exit_code(
     somebody else wrote first, else 0. Skipped, already so and gone are done. One that was
     `stopped` by a conflict, as it was told to, is unfinished for that reason alone: 4.
     """
-    outcomes = {step.outcome for step in done.steps}
-    unfinished = Outcome.REMAINING in outcomes and not isinstance(stopped, Overtaken)
-    if failures or unfinished or Outcome.FAILED in outcomes:
+    overtaken = isinstance(stopped, Overtaken)
+    if failures:
         return 5
-    overtaken = isinstance(stopped, Overtaken) or any(map(_is_overtaken, done.steps))
+    for step in done.steps:
+        unfinished = step.outcome is Outcome.REMAINING and not isinstance(stopped, Overtaken)
+        if unfinished or step.outcome is Outcome.FAILED:
+            return 5
+        overtaken = overtaken or _is_overtaken(step)
     return 4 if overtaken else 0
 
 
@@ -170,13 +177,16 @@ def text(
     """
     told = summary(done, run_file=run_file, failures=failures)
     out = [_headline(done, told), f"  {_counts(told)}"]
-    limit = None if all else _FIRST
-    out += _written(done, limit) if written else []
-    out += _conflicts(done, limit)
-    out += _grouped(done, Outcome.SKIPPED, "Skipped", "no longer matches", limit)
-    out += _grouped(done, Outcome.GONE, "Gone", "deleted meanwhile", limit)
-    out += _grouped(done, Outcome.FAILED, "Failed", "no reason was given", limit)
-    out += _but(done, limit)
+    some = Sorted(done.steps, None if all else _FIRST)
+    out += _written(some.of[Outcome.WRITTEN]) if written else []
+    conflicts = some.of[Outcome.CONFLICT]
+    head = f"{counted(conflicts.count, 'conflict')}; somebody else wrote first, and it stands:"
+    out += _both(conflicts, head)
+    out += _both(some.left, "Written but for what somebody else set since, which stands:")
+    out += _by_reason(some.why[Outcome.SKIPPED], "Skipped")
+    out += _by_reason(some.why[Outcome.GONE], "Gone")
+    out += _by_reason(some.why[Outcome.FAILED], "Failed")
+    out += _by_reason(some.but, "Done but for one thing")  # a comment, mostly
     out += _given_up(failures or {})
     return "\n".join([*out, "", *_after(done, told, undone_by)]) + "\n"
 
@@ -216,33 +226,27 @@ def _summarised(step: DoneStep) -> Summarised:
     )
 
 
-def _places(done: Done, failures: Failures) -> tuple[Place, ...]:
-    by: dict[str, list[DoneStep]] = {}
-    for step in done.steps:
-        by.setdefault(step.place, []).append(step)
+def _places(by: Mapping[str, Tally], failures: Failures) -> tuple[Place, ...]:
     why = {name: _why(failure) for name, failure in failures.items()}
     names = dict.fromkeys([*by, *why])
-    return tuple(_place(name, by.get(name, []), why.get(name)) for name in names)
+    return tuple(_place(name, by.get(name, Tally()), why.get(name)) for name in names)
 
 
-def _place(name: str, steps: list[DoneStep], failure: str | None) -> Place:
-    outcomes = {step.outcome for step in steps}
-    error = failure or next(
-        (step.error for step in steps if step.outcome is Outcome.FAILED and step.error), None
-    )
+def _place(name: str, tally: Tally, failure: str | None) -> Place:
+    counts = tally.counts
     outcome: Literal["done", "conflicts", "failed", "unfinished"] = "done"
-    if failure is not None or Outcome.FAILED in outcomes:
+    if failure is not None or counts[Outcome.FAILED]:
         outcome = "failed"
-    elif Outcome.REMAINING in outcomes:
+    elif counts[Outcome.REMAINING]:
         outcome = "unfinished"
-    elif Outcome.CONFLICT in outcomes:
+    elif counts[Outcome.CONFLICT]:
         outcome = "conflicts"
     return Place(
         name=name,
-        planned=len(steps),
-        written=sum(step.outcome is Outcome.WRITTEN for step in steps),
+        planned=counts.total(),
+        written=counts[Outcome.WRITTEN],
         outcome=outcome,
-        error=error,
+        error=failure or tally.error,
     )
 
 
@@ -257,37 +261,25 @@ def _counts(told: Summary) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts if count or name == "written")
 
 
-def _written(done: Done, limit: int | None) -> list[str]:
-    found = [step for step in done.steps if step.outcome is Outcome.WRITTEN]
-    if not found:
+def _written(found: Some[DoneStep]) -> list[str]:
+    if not found.count:
         return []
-    shown = [f"  {line(step.key)}  {short(step.title)}" for step in found[:limit]]
-    return ["", f"Written {len(found):,}:", *shown, *_more(len(found), limit)]
+    shown = [f"  {line(step.key)}  {short(step.title)}" for step in found.first]
+    return ["", f"Written {found.count:,}:", *shown, *_more(found)]
 
 
-def _conflicts(done: Done, limit: int | None) -> list[str]:
-    found = [step for step in done.steps if step.outcome is Outcome.CONFLICT]
-    left = [s for s in done.steps if s.outcome is Outcome.WRITTEN and s.theirs]
-    out = _both(
-        found,
-        f"{counted(len(found), 'conflict')}; somebody else wrote first, and it stands:",
-        limit,
-    )
-    return out + _both(left, "Written but for what somebody else set since, which stands:", limit)
-
-
-def _both(steps: list[DoneStep], head: str, limit: int | None) -> list[str]:
-    if not steps:
+def _both(found: Some[DoneStep], head: str) -> list[str]:
+    if not found.count:
         return []
     out = ["", head]
-    for step in steps[:limit]:
+    for step in found.first:
         out.append(f"  {line(step.key)}  {short(step.title)}")
         ours = _ours(step)
         out += [
             f"    {line(field)}: theirs {short(theirs)}, ours {short(ours[field])}"
             for field, theirs in step.theirs.items()
         ]
-    return out + _more(len(steps), limit)
+    return out + _more(found)
 
 
 def _ours(step: DoneStep) -> Mapping[str, Any]:
@@ -296,39 +288,17 @@ def _ours(step: DoneStep) -> Mapping[str, Any]:
     return values(edited(theirs, step.edits), step.theirs)
 
 
-def _grouped(
-    done: Done, outcome: Outcome, head: str, otherwise: str, limit: int | None
-) -> list[str]:
-    found = [step for step in done.steps if step.outcome is outcome]
-    return _by_reason(found, head, otherwise, limit)
-
-
-def _but(done: Done, limit: int | None) -> list[str]:
-    """Tell of what was left out of steps that are done: a comment, mostly."""
-    done_so = (Outcome.WRITTEN, Outcome.ALREADY)
-    found = [step for step in done.steps if step.outcome in done_so and step.error]
-    return _by_reason(found, "Done but for one thing", "", limit)
-
-
-def _by_reason(found: list[DoneStep], head: str, otherwise: str, limit: int | None) -> list[str]:
-    if not found:
+def _by_reason(reasons: Reasons, head: str) -> list[str]:
+    if not reasons.by:
         return []
-    by: dict[str, list[str]] = {}
-    asked: dict[str, str] = {}
-    for step in found:
-        # one reason is told once, though each call that met it had an id of its own
-        why, request = without_request(step.error or otherwise)
-        by.setdefault(why, []).append(step.key)
-        if request is not None:
-            asked.setdefault(why, request)
-    out = ["", f"{head} {len(found):,}:"]
-    for why, keys in sorted(by.items(), key=lambda entry: -len(entry[1])):
-        shown = ", ".join(line(key) for key in keys[:limit])
-        more = len(keys) - len(keys[:limit])
+    out = ["", f"{head} {sum(keys.count for keys in reasons.by.values()):,}:"]
+    for why, keys in sorted(reasons.by.items(), key=lambda entry: -entry[1].count):
+        shown = ", ".join(line(key) for key in keys.first)
         out.append(f"  {line(why)}")
-        out.append(f"    {shown}" + (f" and {more:,} more" if more else ""))
-        if why in asked:
-            out.append(f"    request id {line(asked[why])}" + (" (the first)" if keys[1:] else ""))
+        out.append(f"    {shown}" + (f" and {keys.more:,} more" if keys.more else ""))
+        if why in reasons.asked:
+            several = " (the first)" if keys.count > 1 else ""
+            out.append(f"    request id {line(reasons.asked[why])}{several}")
     return out
 
 
@@ -371,6 +341,5 @@ def _span(done: Done) -> str:
     return f"As {line(done.principal)}, {moment(done.started)}{until}{slow}."
 
 
-def _more(count: int, limit: int | None) -> list[str]:
-    more = 0 if limit is None else count - limit
-    return [f"  … and {more:,} more (--all shows them)"] if more > 0 else []
+def _more(found: Some[Any]) -> list[str]:
+    return [f"  … and {found.more:,} more (--all shows them)"] if found.more else []

@@ -11,11 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from vedette.errors import BadPlan, Failed, VedetteError
-from vedette.plan.done import Done, DoneStep, Outcome
-from vedette.plan.packed import MANY
+from vedette.plan.done import Done
 from vedette.run.apply import Run
 from vedette.run.clock import now, stamp
 from vedette.run.link import Link
@@ -23,14 +21,11 @@ from vedette.store import runfile
 from vedette.store.journal import Journal
 from vedette.store.records import Totals
 
-_DONE = frozenset({Outcome.WRITTEN, Outcome.ALREADY})
-
 
 class Finished(Struct, frozen=True, kw_only=True):
     """
-    How a run stands: `failures` are the places given up, `stopped` why it ended early. Past
-    the first thousand, steps that need nobody's look are told without their fields: the
-    journal and the run file have those.
+    How a run stands: `failures` are the places given up, `stopped` why it ended early. The
+    steps of a large run are decoded each time they are gone through.
     """
 
     done: Done
@@ -63,19 +58,12 @@ async def sit(
     failed = _over(run, journal, run_file, link.driver.throttled - already)
     link.observer.stopped(run.name, run.stopped or broke or failed, run.failures)
     return Finished(
-        done=replace(journal.done(run.name), steps=tuple(map(lean, journal.steps(run.name)))),
+        done=journal.read(run.name),
         failures=run.failures,
         stopped=run.stopped or broke or failed,
         run_file=run_file,
         resumed=resumed,
     )
-
-
-def lean(one: DoneStep) -> DoneStep:
-    """Return the step without its fields where it is one of many that went as it should."""
-    if one.number < MANY or one.outcome not in _DONE or one.theirs:
-        return one
-    return replace(one, id="", edits=(), before={}, after={}, etag=None, comments=(), saw=None)
 
 
 def _begun(run: Run, journal: Journal, file: Path) -> None:
