@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import stat
 import subprocess
 import sys
 import textwrap
@@ -7,8 +8,8 @@ import textwrap
 import pytest
 
 import runs
-from vedette.errors import Asked, Overtaken
-from vedette.store.lock import Lock
+from vedette.errors import Asked, Failed, Overtaken
+from vedette.store.lock import Lock, scope_name
 
 
 def test_a_lock_that_was_released_can_be_taken_again_and_leaves_nothing(tmp_path):
@@ -71,3 +72,37 @@ def test_a_name_never_leaves_the_folder(tmp_path, name):
     with pytest.raises(Asked, match="cannot be the name"):
         Lock(tmp_path / "locks", name, runs.WHO)
     assert not (tmp_path / "locks").exists()
+
+
+def test_a_scope_has_one_name_whatever_the_order_and_no_other_scope_has_it():
+    name = scope_name("watch", ["/subscriptions/1/a", "/subscriptions/2/b", "rules.yaml"])
+    same = ["rules.yaml", "/subscriptions/2/b", "/subscriptions/1/a", "rules.yaml"]
+    assert scope_name("watch", same) == name
+    assert name.startswith("watch-")
+    others = [["/subscriptions/1/a"], ["/subscriptions/1/a/subscriptions/2/b", "rules.yaml"], []]
+    assert len({name, *(scope_name("watch", other) for other in others)}) == 4
+    assert scope_name("sync", same) != name
+
+
+def test_two_who_watch_one_scope_are_told_of_each_other(tmp_path):
+    name = scope_name("watch", ["soc-eu", "rules.yaml"])
+    held = Lock(tmp_path, name, runs.WHO, of="watch of soc-eu")
+    with pytest.raises(Overtaken, match="watch of soc-eu is held by process 4711 on night since"):
+        Lock(tmp_path, name, runs.WHO, of="watch of soc-eu")
+    Lock(tmp_path, scope_name("watch", ["soc-us", "rules.yaml"]), runs.WHO).release()
+    held.release()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_only_its_owner_can_read_who_holds_it(tmp_path):
+    lock = Lock(tmp_path / "locks", "r-1", runs.WHO)
+    assert stat.S_IMODE((tmp_path / "locks" / "r-1.lock").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "locks").stat().st_mode) == 0o700
+    lock.release()
+
+
+def test_where_there_can_be_no_lock_nobody_is_said_to_hold_it(tmp_path):
+    """A file in the folder's place: as on a file system that knows no locks."""
+    (tmp_path / "locks").write_text("")
+    with pytest.raises(Failed, match="locks: there can be no lock: File exists"):
+        Lock(tmp_path / "locks", "r-1", runs.WHO)
