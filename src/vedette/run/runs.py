@@ -77,8 +77,7 @@ async def apply(  # noqa: PLR0913 - all but two have defaults, and are named at 
     check_run(plan, now=now, here=link.scope)
     obey(plan, allowed)
     # applied before, here or by whoever left the file: what was said then is not said again
-    before = journal.knows(plan.digest) or journal.is_doubted or found is not None
-    begun = Begun(before=before)
+    begun = Begun(before=journal.knows(plan.digest) or journal.is_doubted or found is not None)
     header = _begin(journal, lambda: _header(plan, link, allowed, now), data)
     run = _run(header, plan, link, journal, how, begun, watch)
     del data  # the journal has it now, and it may be large
