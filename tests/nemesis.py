@@ -7,6 +7,7 @@ at once.
 from __future__ import annotations
 
 import asyncio
+import json
 import selectors
 from random import Random
 
@@ -76,6 +77,18 @@ class Sent(Struct, kw_only=True):
     seen: int | None = None
     stale: bool = False
     made: tuple[int, ...] = ()
+    shows: frozenset[str] = frozenset()
+
+
+def _shown(call, reply: Reply) -> frozenset[str]:
+    """The incidents whose documents an answer holds, by id: its own, a list's, an envelope's."""
+    if reply.status != 200 or not (call.method == "GET" or call.url.endswith("/$batch")):
+        return frozenset()
+    told = json.loads(reply.body)
+    whole = [one.get("body") or {} for one in told.get("responses", ())] or [told]
+    several = [one for each in whole for one in each.get("value", [each])]
+    names = (one.get("name") or one.get("id") for one in several if isinstance(one, dict))
+    return frozenset(str(name) for name in names if name)
 
 
 _BEFORE = {"429": 429, "500": 500, "502": 502, "503": 503, "expired": 401, "challenge": 401}
@@ -209,13 +222,15 @@ class Nemesis:
         one.made += tuple(range(before + 1, latest(connection) + 1))
         if reply.status == 200:
             one.seen = self._rewound(call, before, back)
+            one.shows = _shown(call, reply)
         return reply
 
     def _rewound(self, call, newest: int, back: int) -> int:
         """The newest change that an answer shows which knows nothing of the last few."""
         connection = self.sender.world.connection
         if not back:
-            return newest if call.method == "GET" else latest(connection)
+            is_read = call.method == "GET" or call.url.endswith("/$batch")
+            return newest if is_read else latest(connection)
         segments = call.url.split("?")[0].split("/")
         mark = ",".join("?" * len(segments))
         rows = connection.execute(

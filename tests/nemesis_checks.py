@@ -180,8 +180,8 @@ def _look(history, sent, id: str):
     looks = [
         one
         for one in history
-        if one.method == "GET" and one.seen is not None and one.heard is not None
-        if one.heard <= sent.at and _shows(one.url, id)
+        if one.seen is not None and one.heard is not None
+        if one.heard <= sent.at and id in one.shows
     ]
     return max(looks, key=lambda one: one.heard, default=None)
 

@@ -258,7 +258,7 @@ def test_comments_that_never_end_are_an_error(dialect, goes, tmp_path):
             await way.comments(place, "1")
         if dialect == "graph":
             with pytest.raises(Strayed, match="do not come to an end"):
-                await driver.carry(comment(place, "1", "x", "n", look=True))
+                await driver.carry(comment(place, "1", "x", "n", looks=True))
         return sender.sent
 
     assert asyncio.run(job()) < 3_000

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from test_wire_batch import GRAPH, answered, item
-from vedette.run.door import Door, Envelope, TooLate, door
-from vedette.run.drive import Driver
+from vedette.run.door import Door, Envelope, door
+from vedette.run.drive import Driver, TooLate
 from vedette.wire.http import Call, Reply
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from vedette.errors import Outage, SignIn, Unreachable
+from vedette.errors import SignIn, Throttled, Unreachable
 from vedette.flow.talk import Ask, Intent, Lost, Tell
 from vedette.run.drive import Driver, challenge
 from vedette.wire.http import Call, Reply
@@ -135,7 +135,7 @@ def test_a_wait_beyond_the_ceiling_ends_it_for_all_who_wait_for_the_one_that_tri
             others = [driver.ask(Ask(call=READ, of=str(n))) for n in range(3)]
             return await asyncio.gather(first, *others, return_exceptions=True)
 
-    assert {type(ended) for ended in asyncio.run(crowd())} == {Outage}
+    assert {type(ended) for ended in asyncio.run(crowd())} == {Throttled}
 
 
 def test_another_subscription_is_not_held():

@@ -29,7 +29,7 @@ _UNITS = {"h": 1 / 24, "d": 1, "w": 7, "y": 365}
 @json_only
 def prune_runs(*, age: str, unfinished: bool, dry_run: bool, yes: bool, as_json: bool) -> int:
     """
-    Forget the runs that began longer ago than this.
+    Forget old runs: those that began longer ago than this.
 
       vedette prune-runs --older-than 400d --dry-run
 

@@ -239,7 +239,9 @@ def _meant(profile: Profile, word: str) -> str:
 def _estate(
     profile: Profile, search: _Search, found: list[Found], defended: Mapping[str, str | None]
 ) -> Estate:
-    ids = [*search.entries, *(one.subscription.tenant_id.lower() for one in found)]
+    # who was entered first is chance: the profile's own order, then that of the ids
+    own = [one.id.lower() for one in profile.tenants.values() if one.id.lower() in search.entries]
+    ids = [*own, *sorted(search.entries), *(one.subscription.tenant_id.lower() for one in found)]
     # those of a built-in profile are nobody's choice
     settled = profile.name not in RESERVED
     known = {one.id.lower(): one.alias for one in profile.tenants.values() if settled}

@@ -11,14 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from vedette.run.drive import Driver, Sender
+from vedette.run.drive import Driver, Sender, TooLate
 from vedette.wire.batch import refusal, replies
 from vedette.wire.graph import Graph
 from vedette.wire.http import Call, Reply
-
-
-class TooLate(Exception):  # noqa: N818 - nothing went wrong, and it never leaves `run`
-    """The write was not sent: what it rests on is too old by now."""
 
 
 class Envelope:

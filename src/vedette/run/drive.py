@@ -39,6 +39,10 @@ _STALE = 10.0
 _BLANK = (b"<", b" ", b"\n", b"\r", b"\t", b"\xef")
 
 
+class TooLate(Exception):  # noqa: N818 - nothing went wrong, and it never leaves `run`
+    """The write was not sent: what it rests on is too old by now."""
+
+
 class Sender(Protocol):
     """Carries one call. Raises `Unreachable` where no reply came."""
 
@@ -207,6 +211,9 @@ class Driver:
                     f"{of}: a web page answered ({reply.status}) instead of the service",
                     hint="a proxy, or a network that wants you to sign in first",
                 ).about(reply.request)
+        except TooLate:
+            gates.kept(passage, TURN.get())  # it was not sent, and its step will send it yet
+            raise
         except _SILENT as error:
             gates.lost(passage, error)
             raise

@@ -20,8 +20,8 @@ from vedette.model import Edit, Incident, Moment, Restore, edited, instant, touc
 from vedette.model.incident import ticks
 from vedette.plan.plan import Plan, Step, step
 from vedette.run.batch import Together, ask_all
-from vedette.run.door import TooLate, door
-from vedette.run.drive import Driver, Durable
+from vedette.run.door import door
+from vedette.run.drive import Driver, Durable, TooLate
 from vedette.wire.dialect import Page
 from vedette.wire.graph import Graph
 from vedette.wire.http import Reply
