@@ -56,6 +56,8 @@ class Shell:
             "TMPDIR": str(folder),
             **{f"XDG_{kind}_HOME": str(folder / kind) for kind in ("DATA", "CONFIG", "STATE")},
         }
+        if "PYTHONPATH" in os.environ:  # a checkout that is not the one installed here
+            self.env["PYTHONPATH"] = os.environ["PYTHONPATH"]
         if profile is not None:
             self.env["VEDETTE_PROFILE"] = profile
         data = folder / "DATA" / "vedette" / "world"

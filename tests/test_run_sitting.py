@@ -80,7 +80,7 @@ def test_a_full_disk_stops_the_run_and_with_room_it_is_gone_on_with(desk, tmp_pa
 
 def test_a_disk_that_is_full_at_the_start_keeps_anything_from_being_sent(desk):
     async def job():
-        made = await desk.propose(wanted=TAG_AND_SAY)
+        made = await desk.propose("true", TAG_AND_SAY)
         full(desk)
         with pytest.raises(Failed, match="the journal cannot be used: database or disk is full"):
             await desk.apply(made)
@@ -178,9 +178,7 @@ def test_a_clock_that_jumps_in_the_middle_of_a_run_changes_nothing(desk, jump):
         sender.send = breaking
         stopped = await desk.apply(made, how=How(at_once=1))
         sender.send = send
-        ended = await resume(
-            desk.link, "last", desk.journal, how=How(), now=NOW + jump
-        )
+        ended = await resume(desk.link, "last", desk.journal, how=How(), now=NOW + jump)
         assert ended.done.run == stopped.done.run
         return made, ended
 
