@@ -44,7 +44,7 @@ def apply(job: Job, folder: Path) -> None:
     from vedette.cli import files  # noqa: PLC0415
     from vedette.errors import Outage  # noqa: PLC0415
 
-    planned, data = files.read(str(folder / "plan.json"))
+    held = [files.read(str(folder / "plan.json"))]
     link = _link(job, KEPT)
     send, left = link.driver.sender.send, [job.count - _LEFT]
 
@@ -55,7 +55,7 @@ def apply(job: Job, folder: Path) -> None:
         return await send(call, **more)
 
     link.driver.sender.send = broken
-    _told(_applied(link, planned, data, folder))
+    _told(_applied(link, held, folder))
 
 
 def resume(job: Job, folder: Path) -> None:
@@ -103,13 +103,15 @@ def _taken_back(job: Job, folder: Path, name: str, state: str) -> None:
 
     journal = Journal(folder / state / "journal.db")
     link = _link(job, KEPT)
-    planned, data = reversal(link, recorded(name, journal), now=datetime.now(UTC), by="bench")
+    done = recorded(name, journal)
+    held = [reversal(link, done, now=datetime.now(UTC), by="bench")]
     journal.close()
-    assert len(planned.steps) == job.count
-    _told(_applied(link, planned, data, folder, state=state))
+    assert len(done.steps) == len(held[0][0].steps) == job.count
+    _told(_applied(link, held, folder, state=state))
 
 
-def _applied(link: Any, planned: Any, data: bytes, folder: Path, *, state: str = "state") -> Any:
+def _applied(link: Any, held: list[Any], folder: Path, *, state: str = "state") -> Any:
+    """Apply what is held, a plan and its bytes, and like the command let go of the bytes."""
     from vedette.plan.guard import Allowed  # noqa: PLC0415
     from vedette.run.runs import apply as apply_plan  # noqa: PLC0415
     from vedette.run.steps import How  # noqa: PLC0415
@@ -118,12 +120,15 @@ def _applied(link: Any, planned: Any, data: bytes, folder: Path, *, state: str =
     async def go() -> Any:
         journal = Journal(folder / state / "journal.db")
         now = datetime.now(UTC)
+        planned, data = held.pop()
         allowed = Allowed(changes=len(planned.steps))
         file = folder / ("plan.run.json" if planned.kind == "apply" else f"{state}.run.json")
         how = How()
-        ended = await apply_plan(
+        talk = apply_plan(
             link, planned, data, journal, allowed=allowed, how=how, now=now, run_file=file
         )
+        del data
+        ended = await talk
         await link.close()
         journal.close()
         return ended

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import lists
+import memory
 import pacing
 import service
 import startup
@@ -26,6 +27,7 @@ PARTS = {
     "start-up": startup.measure,
     "service": service.measure,
     "lists": lists.measure,
+    "memory": memory.measure,
     "many workspaces": fleet.measure,
     "pacing": pacing.measure,
 }
