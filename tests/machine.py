@@ -126,6 +126,8 @@ class Runs(Model, RuleBasedStateMachine):
     def plan(self, changes, where):
         edits = [self.meant(change) for change in changes]
         kinds = {type(edit): edit for edit in edits}  # one of a kind: the last word would win
+        if AddTags in kinds:
+            kinds.pop(RemoveTags, None)  # one may not both add a tag and remove it
         message = f"Said by plan {next(self.turns)}."
         selection = Selection(condition=condition(where, now=NOW))
         talk = propose(

@@ -131,12 +131,16 @@ class Desk:
         self.world = inner.world
         harm = self.random.choice((0.0, 0.1, 0.3, 0.5))
         self.nemesis = sender(inner, self.random, harm=harm)
-        self.link.driver = Driver(self.nemesis, clock=loop.time, sleep=asyncio.sleep)
+        self.link.driver = self.driver()
         self.journal = Journal(folder / "journal.db")
         self.steps: list[Any] = []
         self.people: list[Person] = []
         self.planned = 0
         self.sittings = 0
+
+    def driver(self) -> Driver:
+        loop = asyncio.get_running_loop()
+        return Driver(self.nemesis, clock=loop.time, sleep=asyncio.sleep)
 
     async def propose(self):
         """Make the plan; nobody disturbs that."""
@@ -157,6 +161,7 @@ class Desk:
         for turn in range(60):
             self.nemesis.calm = turn >= 12
             self.sittings += 1
+            self.link.driver = self.driver()  # a sitting is a process: it knows of no wait before
             sitting = asyncio.create_task(self._sit(proposal, name, how))
             dies = self.random.uniform(0.2, 8) if self.random.random() < 0.25 else None
             done, _ = await asyncio.wait((sitting,), timeout=dies if turn < 12 else None)
@@ -192,8 +197,6 @@ class Desk:
         self.journal.close()
         self.folder = then
         self.journal = Journal(then / "journal.db")
-        fresh = Driver(self.nemesis, clock=asyncio.get_running_loop().time, sleep=asyncio.sleep)
-        self.link.driver = fresh
 
     async def close(self) -> None:
         self.journal.close()
