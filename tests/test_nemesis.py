@@ -63,6 +63,11 @@ def test_whatever_comes_nothing_is_lost_doubled_or_overwritten(dialect, update, 
         assert outcomes["gone"] > 0
 
 
+def test_who_tries_a_gate_stands_in_no_line_behind_those_who_wait_for_the_try(tmp_path):
+    """Seed 202 on cases: a comment with the try of ARM's gate in hand stood behind comments."""
+    assert leap(judged(tmp_path, 202, "cases", update="put")).wrong == []
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize(("dialect", "update"), PLANES)
 def test_whatever_comes_a_thousand_times(dialect, update, tmp_path, capsys):

@@ -127,6 +127,10 @@ class Gates:
             kept = turn.tickets(way.paced) if turn else {}
             wants = [one for one in way.wants if one[0] not in kept] if kept else way.wants
             taken = self._at_once(wants)
+            if taken is None and any(ticket.opener for ticket in kept.values()):
+                # whoever tries a gate must not stand in line behind those who wait for that try
+                give_back(kept)
+                kept, wants = {}, way.wants
             if taken is None:
                 try:
                     taken = await self._stand(wants, writes=writes)
