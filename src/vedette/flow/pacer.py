@@ -71,6 +71,8 @@ class Pacer:
         self._level: float | None = None
         self._level_at = 0.0
         self._past = Past()
+        # what used the quota up: where refused calls do so too, more than went through
+        self._used = Past() if strict else self._past
         self._windows = [Window(law) for law in laws]
         self._out = 0
         self._opens = opens or 0.0
@@ -249,6 +251,7 @@ class Pacer:
                 self._forget(ticket)
             return
         if ticket.opener:
+            self._used.add(ticket.at)
             for window in self._windows:
                 window.add(ticket.at)
         else:
@@ -257,6 +260,8 @@ class Pacer:
 
     def _note(self, now: float) -> None:
         self._past.add(now)
+        if self._strict:
+            self._used.add(now)
         if self._level is not None:
             self._level -= 1
         for window in self._windows:
@@ -264,6 +269,8 @@ class Pacer:
 
     def _forget(self, ticket: Ticket) -> None:
         self._past.drop(ticket.at)
+        if self._strict:
+            self._used.drop(ticket.at)
         if self._level is not None:
             self._level += 1
         for window in self._windows:
@@ -303,13 +310,16 @@ class Pacer:
     def _better(self, window: Window, opened: float) -> bool:
         """Measure a law again that was nearly right; return whether it was."""
         law = window.law
-        oldest = self._past.last(law.calls, self._shut)
+        # those that were refused now came on top of the quota
+        spilt = sum(at <= self._shut for at in self._spilt)
+        oldest = self._used.last(law.calls + spilt, self._shut)
         if oldest is None or opened - oldest > _NEAR * window.first:
             return False
         if opened - oldest > law.span:
             window.amended(law.calls, opened - oldest)
             return True
-        calls, _ = self._past.between(opened - law.span, self._shut)
+        calls, _ = self._used.between(opened - law.span, self._shut)
+        calls -= spilt
         if calls * _NEAR < law.calls:
             return False
         window.amended(min(calls, law.calls), law.span)
