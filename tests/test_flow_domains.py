@@ -53,6 +53,12 @@ def test_on_graph_a_tenant_counts_all_methods_together():
     assert not one.is_counted
 
 
+def test_an_envelope_counts_where_its_questions_do():
+    inside = call(f"{GRAPH}/security/incidents/1", operation="incident", tenant="t-1")
+    around = call(f"{GRAPH}/$batch", operation="incident", tenant="t-1")
+    assert domains(around).gateway == domains(inside).gateway
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

@@ -182,6 +182,22 @@ def test_every_twelfth_span_one_call_more_is_tried_alone():
     assert pacer.laws == (Law(11, 100.0),), "the refusal of a try teaches nothing new"
 
 
+def test_a_law_that_held_long_is_not_given_up_for_an_edge_of_the_services_counting():
+    """A short pause after one call more is no law of one call; the third one in a row is."""
+    pacer, now = taught(calls=10, span=100.0), 100.0
+    for _ in range(6):
+        through(pacer, now, 10 if now > 100 else 9)
+        now += 100.0
+    now += 140.0
+    for doubts in range(3):
+        through(pacer, now, 2)
+        refuse(pacer, now + 1.0, 5.0)
+        now += 6.0
+        through(pacer, now)
+        assert (pacer.laws == (Law(10, 100.0),)) == (doubts < 2)
+        now += 140.0
+
+
 def test_of_a_shared_quota_only_a_share_is_taken():
     pacer = taught(calls=75, span=300.0, share=0.7)
     through(pacer, 300.0, 51)

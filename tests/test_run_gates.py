@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vedette.errors import Late, Outage, Throttled
+from vedette.flow.quota import Law
 from vedette.flow.talk import Ask, Intent, Tell
-from vedette.run.drive import Driver
-from vedette.run.ways import Rules
+from vedette.run.drive import TURN, Driver
+from vedette.run.ways import Rules, joint
 from vedette.service.quotas import Bucket, Sliding, Window
 from vedette.wire.http import Call, Reply
 from vedette.wire.problems import retry_after
@@ -297,6 +298,50 @@ def test_a_turn_that_wrote_nothing_gives_its_room_back():
         return passed()
 
     assert carried(job()) < 130.0
+
+
+@pytest.mark.parametrize("turned", [True, False], ids=["with the steps' room", "without"])
+def test_an_envelope_counts_as_all_that_is_in_it(turned):
+    """Its questions use up the quota one by one, and the room that steps kept for them."""
+
+    async def job():
+        url = "https://graph.microsoft.com/v1.0"
+        one = Call(method="GET", url=f"{url}/security/incidents/1", tenant="t")
+        envelope = Call(method="POST", url=f"{url}/$batch", body=b"{}", tenant="t", cost=16)
+        drive = driver(Counting())
+        gate = drive.gates.way(one).wide
+        gate.pacer.__init__(laws=[Law(40, 100.0)], fixed=True)
+        turns = [await drive.gates.turn(((gate, 2),)) for _ in range(16)] if turned else []
+        joined = joint(turns, (gate,))
+        TURN.set(joined)
+        await drive.ask(Ask(call=envelope, of="16"))
+        joined.end()
+        free = gate.pacer.ends(passed(), 24)
+        for turn in turns:
+            turn.end()
+        return gate.pacer.wait(passed(), 24), gate.pacer.wait(passed(), 25), free
+
+    now, later, free = carried(job())
+    assert now == 0.0
+    assert later == pytest.approx(99.7)
+    assert free == 0.0
+
+
+def test_of_an_envelope_that_was_refused_in_part_the_rest_went_through():
+    async def job():
+        url = "https://graph.microsoft.com/v1.0/$batch"
+        envelope = Call(method="POST", url=url, body=b"{}", tenant="t", cost=16)
+        drive = driver(Counting())
+        way = drive.gates.way(envelope)
+        passage = await drive.gates.admit(way, None, writes=False, cost=16)
+        reply = Reply(status=429, headers={"retry-after": "60"})
+        drive.gates.refused(way, passage, reply, 60.0, of=6)
+        await asyncio.sleep(60.0)
+        again = await drive.gates.admit(way, None, writes=False)
+        drive.gates.answered(way, again, Reply(status=200))
+        return way.wide.pacer.laws
+
+    assert carried(job()) == (Law(10, 60.0),)
 
 
 def test_what_was_learned_is_known_to_the_next():

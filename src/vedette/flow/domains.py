@@ -90,6 +90,8 @@ def domains(call: Call) -> Domains:
         return Domains(host, "-", call.kind, None)
     # Graph counts all methods together, and its directory apart from its security
     part = steps[1] if len(steps) > 1 else ""
+    # an envelope counts where its questions do, and ours are all about incidents
+    part = "security" if part == "$batch" else part
     return Domains(host, f"{call.tenant or '-'} {part}", "", None)
 
 

@@ -31,14 +31,18 @@ CEILING = 65 * 60.0
 
 
 class Ticket:
-    """The right to send one call. `opener` is the one that tries a closed gate."""
+    """
+    The right to send one call. `opener` is the one that tries a closed gate; `rest` are those
+    of a call that counts as several.
+    """
 
-    __slots__ = ("at", "more", "opener")
+    __slots__ = ("at", "more", "opener", "rest")
 
     def __init__(self, at: float, *, opener: bool = False, more: bool = False) -> None:
         self.at = at
         self.opener = opener
         self.more = more
+        self.rest: list[Ticket] = []
 
 
 class Pacer:
@@ -67,6 +71,8 @@ class Pacer:
         self._level: float | None = None
         self._level_at = 0.0
         self._past = Past()
+        # what used the quota up: where refused calls do so too, more than went through
+        self._used = Past() if strict else self._past
         self._windows = [Window(law) for law in laws]
         self._out = 0
         self._opens = opens or 0.0
@@ -77,7 +83,7 @@ class Pacer:
         self._ended: Throttled | None = None
         self._tried: tuple[float, int] = (0.0, 0)
         self._passes = 0
-        self._more = False
+        self._more = 0
 
     @property
     def closed(self) -> bool:
@@ -105,7 +111,7 @@ class Pacer:
         something has been heard". Raises `Throttled` where the service asks for more patience
         than anybody has.
         """
-        self._more = False
+        self._more = 0
         if self._refusals:
             if now < self._opens:
                 if self._ended is not None:
@@ -120,15 +126,15 @@ class Pacer:
             first, *others = (window.wait(now, many, self.share) for window in self._windows)
             pause = max(pause, *others, 0.0)
             if first > pause:
-                self._more = pause == 0.0 and self._tries_more(now, first)
+                self._more = many if pause == 0.0 and self._tries_more(now, first) else 0
                 return 0.0 if self._more else first
         return pause
 
     def take(self, now: float) -> Ticket:
         """Return the right to send a call, where `wait` has just answered 0."""
         self._out += 1
-        ticket = Ticket(now, opener=self._refusals > 0 and not self._trying, more=self._more)
-        self._more = False
+        ticket = Ticket(now, opener=self._refusals > 0 and not self._trying, more=self._more > 0)
+        self._more = max(0, self._more - 1)
         if ticket.opener:
             self._trying = True
         else:
@@ -158,7 +164,7 @@ class Pacer:
             self._measure(ticket.at)
             self._refusals, self._trying = 0, False
             self._note(ticket.at)
-        elif ticket.more and self._windows:
+        elif ticket.more and self._windows and self._windows[0].is_over(ticket.at, self._out):
             # one more went through than the law said: so it is one more
             window = self._windows[0]
             window.amended(window.law.calls + 1, window.law.span)
@@ -245,6 +251,7 @@ class Pacer:
                 self._forget(ticket)
             return
         if ticket.opener:
+            self._used.add(ticket.at)
             for window in self._windows:
                 window.add(ticket.at)
         else:
@@ -253,6 +260,8 @@ class Pacer:
 
     def _note(self, now: float) -> None:
         self._past.add(now)
+        if self._strict:
+            self._used.add(now)
         if self._level is not None:
             self._level -= 1
         for window in self._windows:
@@ -260,6 +269,8 @@ class Pacer:
 
     def _forget(self, ticket: Ticket) -> None:
         self._past.drop(ticket.at)
+        if self._strict:
+            self._used.drop(ticket.at)
         if self._level is not None:
             self._level += 1
         for window in self._windows:
@@ -290,22 +301,28 @@ class Pacer:
         self._tried = (opened, self._passes)
         # a pause much longer than a law's span is not about that law
         meant = [window for window in self._windows if pause <= _LONGER * window.law.span]
-        if not any(self._better(window, opened) for window in meant):
+        if any(self._better(window, opened) for window in meant):
+            for window in self._windows:
+                window.doubts = 0
+        else:
             self._count(opened, pause)
 
     def _better(self, window: Window, opened: float) -> bool:
         """Measure a law again that was nearly right; return whether it was."""
         law = window.law
-        oldest = self._past.last(law.calls, self._shut)
+        # those that were refused now came on top of the quota
+        spilt = sum(at <= self._shut for at in self._spilt)
+        oldest = self._used.last(law.calls + spilt, self._shut)
         if oldest is None or opened - oldest > _NEAR * window.first:
             return False
         if opened - oldest > law.span:
             window.amended(law.calls, opened - oldest)
             return True
-        calls, _ = self._past.between(opened - law.span, self._shut)
+        calls, _ = self._used.between(opened - law.span, self._shut)
+        calls -= spilt
         if calls * _NEAR < law.calls:
             return False
-        window.amended(calls, law.span)
+        window.amended(min(calls, law.calls), law.span)
         return True
 
     def _count(self, opened: float, pause: float) -> None:
@@ -324,9 +341,13 @@ class Pacer:
         if windows:
             law = windows[0].law
             calls, since = self._past.run(law.span / 4, law.calls, self._shut)
+            # an edge of the service's own counting, not a law, unless it goes on so
+            if opened - since < law.span / 2 and windows[0].doubted(opened):
+                return
         if calls:
             most = windows[0].most if windows else 0
             windows[:1] = [self._window(Law(calls, opened - since), since, most)]
 
     def _window(self, law: Law, since: float, most: int = 0) -> Window:
-        return Window(law, sorted([*self._past.times(since), *self._spilt]), most)
+        sent = sorted([*self._past.times(since), *self._spilt])
+        return Window(law, sent, most, since=self._opens)

@@ -16,6 +16,8 @@ from msgspec import Struct
 
 _GRAIN = 0.02
 _ENTRIES = 4096
+_PROVEN = 3
+_DOUBTS = 2
 
 
 class Law(Struct, frozen=True):
@@ -103,8 +105,12 @@ class Window:
     `share` below 1 is taken of that. `first` is the span as it was measured first.
     """
 
-    def __init__(self, law: Law, sent: Iterable[float] = (), most: int = 0) -> None:
+    def __init__(
+        self, law: Law, sent: Iterable[float] = (), most: int = 0, since: float = 0.0
+    ) -> None:
         self.law = law
+        self.doubts = 0
+        self._since = since
         self.first = law.span
         self.most = max(most, law.calls)
         self._sent = deque(sent)
@@ -131,6 +137,16 @@ class Window:
         """Forget one."""
         if at in self._sent:
             self._sent.remove(at)
+
+    def is_over(self, at: float, kept: int) -> bool:
+        """Whether more were sent in the span before this than the law allows, but for `kept`."""
+        sent = sum(at - self.law.span < one <= at for one in self._sent)
+        return sent - kept > self.law.calls
+
+    def doubted(self, now: float) -> bool:
+        """Doubt a law; return whether it stands, as one does that held for spans, at first."""
+        self.doubts += 1
+        return now - self._since > _PROVEN * self.law.span and self.doubts <= _DOUBTS
 
     def ends(self, now: float, calls: int, share: float) -> float:
         """Return in how many seconds the last of so many more calls may be sent."""

@@ -12,7 +12,8 @@ from typing import TypeVar
 
 from vedette.flow.talk import Ask, Heard, Talk, Tell
 from vedette.run.door import Envelope, door
-from vedette.run.drive import Driver, Durable
+from vedette.run.drive import TURN, Driver, Durable
+from vedette.run.ways import Turn, joint
 from vedette.wire.batch import MOST
 from vedette.wire.graph import Graph
 from vedette.wire.http import Reply
@@ -51,7 +52,7 @@ class Together:
     def __init__(self, driver: Driver, dialect: Graph) -> None:
         self._driver = driver
         self._dialect = dialect
-        self._waiting: list[tuple[Ask, asyncio.Future[Reply]]] = []
+        self._waiting: list[tuple[Ask, asyncio.Future[Reply], Turn | None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Ask) -> Reply:
@@ -60,7 +61,7 @@ class Together:
         answer: asyncio.Future[Reply] = loop.create_future()
         if not self._waiting:
             loop.call_soon(self._go)
-        self._waiting.append((question, answer))
+        self._waiting.append((question, answer, TURN.get()))
         return await answer
 
     async def carry(self, talk: Talk[T], durable: Durable) -> T:
@@ -85,18 +86,26 @@ class Together:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, waiting: Sequence[tuple[Ask, asyncio.Future[Reply]]]) -> None:
+    async def _carry(
+        self, waiting: Sequence[tuple[Ask, asyncio.Future[Reply], Turn | None]]
+    ) -> None:
+        # each step kept room for its own question; the envelope goes with all of it
+        way = self._driver.gates.way(waiting[0][0].call)
+        turn = joint((one for *_, one in waiting if one is not None), way.paced)
+        TURN.set(turn)
         try:
-            replies = await ask_all(self._driver, self._dialect, [one for one, _ in waiting])
+            replies = await ask_all(self._driver, self._dialect, [one for one, *_ in waiting])
         except asyncio.CancelledError:
-            for _, answer in waiting:
+            for _, answer, _ in waiting:
                 answer.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - whoever waits for an answer must hear of it
-            for _, answer in waiting:
+            for _, answer, _ in waiting:
                 if not answer.done():
                     answer.set_exception(error)
             return
-        for (_, answer), reply in zip(waiting, replies, strict=True):
+        finally:
+            turn.end()
+        for (_, answer, _), reply in zip(waiting, replies, strict=True):
             if not answer.done():
                 answer.set_result(reply)

@@ -72,6 +72,11 @@ class Door:
         finally:
             self._envelopes.pop(envelope.call.body, None)
 
+    def left(self, call: Call) -> int:
+        """Return how many questions of an envelope are still to be answered."""
+        envelope = self._envelopes.get(call.body)
+        return max(1, len(envelope.left)) if envelope is not None else call.cost
+
     async def send(self, call: Call, *, fresh: bool = False, claims: str | None = None) -> Reply:
         """Send a call that may leave."""
         may = self._may.get((call.method, call.url))

@@ -150,7 +150,8 @@ class Driver:
         way = self.gates.way(question.call)
         turn, tries, alone, answers = TURN.get(), 0, 0, way.reach.answers
         while True:
-            passage = await self.gates.admit(way, turn, writes=False)
+            cost = self._cost(question.call)
+            passage = await self.gates.admit(way, turn, writes=False, cost=cost)
             try:
                 reply = await self._sent(question.call, way, passage, of=question.of)
             except _SILENT as error:
@@ -222,7 +223,8 @@ class Driver:
             raise
         status = reply.status
         if status == 429 or (status == 503 and "retry-after" in reply.headers):
-            gates.refused(way, passage, reply, retry_after(reply, self._wall()))
+            after = retry_after(reply, self._wall())
+            gates.refused(way, passage, reply, after, of=self._cost(call))
             # a 503 may have been carried out: not ours to repeat
             return None if status == 429 else reply
         if status >= 500:
@@ -231,6 +233,13 @@ class Driver:
         else:
             gates.answered(way, passage, reply)
         return reply
+
+    def _cost(self, call: Call) -> int:
+        """Return as how many a call counts now: of an envelope, what is not answered yet."""
+        if call.cost == 1:
+            return 1
+        left: Callable[[Call], int] = getattr(self.sender, "left", lambda one: one.cost)
+        return left(call)
 
     async def _renewed(self, call: Call, reply: Reply) -> Reply:
         """Answer a 401 with a new token, once."""

@@ -29,6 +29,7 @@ from vedette.run.ways import (
     Turn,
     Wants,
     Way,
+    bound,
     give_back,
     is_free,
     is_void,
@@ -120,8 +121,10 @@ class Gates:
             turn.keep(gate, tickets)
         return turn
 
-    async def admit(self, way: Way, turn: Turn | None, *, writes: bool) -> Passage:
-        """Return when the call may be sent, with its tickets."""
+    async def admit(self, way: Way, turn: Turn | None, *, writes: bool, cost: int = 1) -> Passage:
+        """Return when the call may be sent, with its tickets; it counts as `cost` of them."""
+        if cost > 1:
+            return await self._several(way, turn, cost)
         while True:
             self._left(writes=writes)
             kept = turn.tickets(way.paced) if turn else {}
@@ -149,9 +152,47 @@ class Gates:
                     gate.pacer.sent(now, ticket)
             return kept | fresh
 
+    async def _several(self, way: Way, turn: Turn | None, cost: int) -> Passage:
+        """Return when a call that counts as several may be sent, with a ticket for each."""
+        kept = {gate: turn.several(gate, cost) if turn else [] for gate in way.paced}
+        kept |= {gate: [] for gate, _ in way.wants if gate not in kept}
+        wants = [
+            (gate, (1 if isinstance(gate.pacer, Reach) else cost) - len(tickets))
+            for gate, tickets in kept.items()
+        ]
+        wants = [(gate, many) for gate, many in wants if many]
+        try:
+            taken = self._at_once(wants) or await self._stand(wants, writes=False)
+        except BaseException:
+            give_back({gate: bound(tickets) for gate, tickets in kept.items() if tickets})
+            raise
+        for (gate, _), tickets in zip(wants, taken, strict=True):
+            kept[gate] += tickets
+        return {gate: bound(tickets) for gate, tickets in kept.items()}
+
+    def _settled(self, passage: Passage, refused: int | None = 0) -> None:
+        """
+        Tell of the rest of a call that counted as several: so many `refused`, the others let
+        through; None is that nothing was heard of any.
+        """
+        now = self._clock()
+        for gate, ticket in passage.items():
+            pacer, rest = gate.pacer, ticket.rest
+            if not rest or not isinstance(pacer, Pacer):
+                continue
+            ticket.rest = []
+            for number, one in enumerate(rest):
+                if refused is None:
+                    pacer.lost(one)
+                elif number < len(rest) - refused:
+                    pacer.passed(one)
+                else:
+                    pacer.refused(now, 0.0, one, counts=False)
+
     def answered(self, way: Way, passage: Passage, reply: Reply) -> None:
         """Tell the gates of an answer that is no refusal."""
         now = self._clock()
+        self._settled(passage)
         wide = way.wide
         for gate, ticket in passage.items():
             pacer = gate.pacer
@@ -164,8 +205,13 @@ class Gates:
             if gate.line.locked():
                 gate.wake()
 
-    def refused(self, way: Way, passage: Passage, reply: Reply, after: float | None) -> None:
-        """Tell the one gate that refused; the others let the call through, or never saw it."""
+    def refused(
+        self, way: Way, passage: Passage, reply: Reply, after: float | None, *, of: int = 1
+    ) -> None:
+        """
+        Tell the one gate that refused; the others let the call through, or never saw it. `of`
+        says how many were refused of a call that counts as several.
+        """
         now = self._clock()
         busy = reply.status != 429
         closes = way.own if way.own and (busy or is_own(reply, way.kind)) else way.wide
@@ -183,12 +229,14 @@ class Gates:
             assert isinstance(closes.pacer, Pacer)
             closes.pacer.refused(now, after, passage[closes], counts=not busy)
         finally:
+            self._settled(passage, of - 1)
             for gate in passage:
                 gate.wake()
 
     def lost(self, passage: Passage, why: VedetteError) -> None:
         """Tell that no answer of the service came."""
         now = self._clock()
+        self._settled(passage, None)
         for gate, ticket in passage.items():
             if isinstance(gate.pacer, Reach):
                 gate.pacer.lost(now, ticket, why)
@@ -199,6 +247,7 @@ class Gates:
     def failed(self, passage: Passage, why: VedetteError) -> None:
         """Tell of an answer that says the service is failing: its quotas counted the call."""
         now = self._clock()
+        self._settled(passage)
         for gate, ticket in passage.items():
             if isinstance(gate.pacer, Reach):
                 gate.pacer.lost(now, ticket, why)
@@ -208,6 +257,7 @@ class Gates:
 
     def dropped(self, passage: Passage) -> None:
         """Tell of a call that was given up under way, which says nothing of the host."""
+        self._settled(passage, None)
         for gate, ticket in passage.items():
             if isinstance(gate.pacer, Reach):
                 gate.pacer.back(ticket)

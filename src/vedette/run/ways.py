@@ -6,7 +6,7 @@ and the turn that is kept for a step before it begins.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -118,6 +118,13 @@ class Turn:
                 gate.pacer.back(ticket)
         return found
 
+    def several(self, gate: Gate, most: int) -> list[Ticket]:
+        """Return so many of those at hand for one gate, at most."""
+        found: list[Ticket] = []
+        while len(found) < most and (one := self.tickets((gate,))):
+            found.append(one[gate])
+        return found
+
     def end(self) -> None:
         """Give back what was not used."""
         for gate, tickets in self._kept.items():
@@ -140,5 +147,23 @@ def is_void(gate: Gate, ticket: Ticket) -> bool:
 def give_back(passage: Passage) -> None:
     """Give back the tickets of a call that was not sent."""
     for gate, ticket in passage.items():
-        gate.pacer.back(ticket)
+        for one in (ticket, *ticket.rest):
+            gate.pacer.back(one)
         gate.wake()
+
+
+def bound(tickets: list[Ticket]) -> Ticket:
+    """Return the tickets of one call that counts as several as one of them, with the rest."""
+    # the one that tries a closed gate speaks for all
+    first, *rest = sorted(tickets, key=lambda one: not one.opener)
+    first.rest = rest
+    return first
+
+
+def joint(turns: Iterable[Turn], gates: Sequence[Gate]) -> Turn:
+    """Return a turn for what is asked together: a ticket of each of these turns at each gate."""
+    together = Turn()
+    for turn in turns:
+        for gate, ticket in turn.tickets(gates).items():
+            together.keep(gate, (ticket,))
+    return together
