@@ -26,8 +26,7 @@ COUNT = 400
         ("arm-hourly", None, 1.0),
         ("sentinel-min", 1.03, 1.15),
         ("graph-150", 1.06, 1.05),
-        # the aim is 1.06: reads grow old in line behind fifty calls a minute, and are asked again
-        ("xdr-50-1500", 1.40, 1.05),
+        ("xdr-50-1500", 1.10, 1.05),
     ],
 )
 def test_a_run_goes_at_the_speed_of_a_service_whose_limits_it_does_not_know(
